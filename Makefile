@@ -1,0 +1,60 @@
+# What a developer runs. Every target works on a fresh machine with Go, git and make;
+# the peers that tests compare with are optional there and installed by .ci/run.
+
+GO      ?= go
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LINT    := $(GO) tool -modfile=tools/go.mod golangci-lint
+
+# The race detector needs a C compiler. CI always has one, so there it is never left out.
+HAVE_CC := $(shell command -v gcc || command -v clang)
+ifneq ($(CI)$(HAVE_CC),)
+RACE := -race
+endif
+TEST := CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 12m
+
+FUZZTIME ?= 30s
+
+.PHONY: all build test lint fmt demo bench soak fuzz tools clean
+
+all: build
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/airbridge ./cmd/airbridge
+
+test:
+	$(GO) vet ./...
+	$(TEST) ./...
+
+lint:
+	$(LINT) run ./...
+
+# fmt applies the formatters that lint checks.
+fmt:
+	$(LINT) fmt ./...
+
+demo: build
+	bash demo/demo.sh
+
+# bench measures against other tools; BENCH_FLAGS="-only S1,S4 -n 7" chooses.
+bench: build
+	$(GO) run ./bench $(BENCH_FLAGS)
+
+# soak kills mirrors and pushes again and again; SOAK_FLAGS are handed to go test.
+soak: build
+	$(GO) test -count=1 -timeout 2h -tags soak -run '^TestSoak' -v $(SOAK_FLAGS) ./cmd/airbridge/...
+
+# fuzz runs each fuzz target for FUZZTIME: go test takes one package and one target at a time.
+fuzz:
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "fuzz $$pkg $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; \
+	done
+
+# tools builds the pinned tools once, so that later steps do not pay for it.
+tools:
+	@for tool in golangci-lint crane regsync conformance; do $(GO) tool -modfile=tools/go.mod -n $$tool; done
+
+clean:
+	rm -rf bin dist
