@@ -1,0 +1,215 @@
+// Package engine executes a plan: it makes every target hold what its item
+// says, in an order that never lets an incomplete image be seen, transferring
+// each blob once. It knows nothing of releases, catalogs or files; it sees
+// repo.Sources and repo.Sinks.
+package engine
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/airbridge-dev/airbridge/internal/plan"
+	"github.com/airbridge-dev/airbridge/internal/repo"
+)
+
+// Options says how to execute. Zero values are defaults.
+type Options struct {
+	// Images and Blobs bound what is worked on at once; the registries
+	// themselves bound requests to each host. Defaults 32 and 32.
+	Images, Blobs int
+	// ContinueOnError goes on with other images after one has failed.
+	ContinueOnError bool
+	// SkipMount never asks a registry to link a blob from another repository.
+	SkipMount bool
+	// Force sends every blob and manifest, also what is there already.
+	Force bool
+	// CheckpointEvery is the number of bytes after which gathered writes are
+	// made durable. Default 1 GiB.
+	CheckpointEvery int64
+	// Events is told what happens, from many goroutines; it must not block. May be nil.
+	Events func(Event)
+}
+
+// Registries finds the registry of a plan.Place by its key.
+type Registries func(key string) (repo.Registry, error)
+
+// Execute carries out the plan and reports. The error is about the run as a
+// whole: a cancelled context, a checkpoint that failed. Failed images are in
+// the report.
+func Execute(ctx context.Context, p *plan.Plan, regs Registries, o Options) (*Report, error) {
+	r := newRun(p, regs, o)
+	err := r.open()
+	if err != nil {
+		return r.report, err
+	}
+	err = r.items(ctx)
+	// What is complete is kept also when the run was cut: the next one goes on there.
+	if cerr := r.checkpoint(context.WithoutCancel(ctx)); cerr != nil {
+		return r.report, cerr
+	}
+	return r.report, err
+}
+
+// run is the state of one Execute.
+type run struct {
+	plan  *plan.Plan
+	find  Registries
+	opts  Options
+	repos map[plan.Place]repo.Repo
+	ckpts map[string]repo.Checkpointer // by registry key
+	names map[string]string            // display names of registries
+
+	blobs     *claims[placed]  // one transfer of a blob into a repository
+	uploads   *claims[located] // one transfer of a blob into a registry
+	manifests *claims[placed]  // one put of a child manifest into a repository
+	fresh     *claims[plan.Place]
+	slots     chan struct{} // blobs in flight
+
+	mu        sync.Mutex
+	known     map[located]string // a repository of the registry that holds the blob
+	isFresh   map[plan.Place]bool
+	deferred  []Event // acknowledgements that wait for a checkpoint
+	unsynced  int64   // bytes since the last checkpoint
+	report    *Report
+	ckptGuard sync.Mutex
+}
+
+func newRun(p *plan.Plan, find Registries, o Options) *run {
+	if o.Images <= 0 {
+		o.Images = 32
+	}
+	if o.Blobs <= 0 {
+		o.Blobs = 32
+	}
+	if o.CheckpointEvery <= 0 {
+		o.CheckpointEvery = 1 << 30
+	}
+	if o.Events == nil {
+		o.Events = func(Event) {}
+	}
+	return &run{
+		plan: p, find: find, opts: o,
+		repos: map[plan.Place]repo.Repo{}, ckpts: map[string]repo.Checkpointer{},
+		blobs: newClaims[placed](), uploads: newClaims[located](), manifests: newClaims[placed](), fresh: newClaims[plan.Place](),
+		slots: make(chan struct{}, o.Blobs),
+		known: map[located]string{}, isFresh: map[plan.Place]bool{}, report: &Report{},
+	}
+}
+
+// open resolves every place of the plan once, before anything is copied.
+func (r *run) open() error {
+	for i := range r.plan.Items {
+		item := &r.plan.Items[i]
+		if !item.Todo() {
+			continue
+		}
+		if err := r.openPlace(item.Source); err != nil {
+			return err
+		}
+		for _, t := range item.Targets {
+			if err := r.openPlace(t.Place); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *run) openPlace(p plan.Place) error {
+	if r.repos[p] != nil {
+		return nil
+	}
+	reg, err := r.find(p.Registry)
+	if err != nil {
+		return err
+	}
+	rp, err := reg.Repo(p.Repo)
+	if err != nil {
+		return err
+	}
+	r.repos[p] = rp
+	if c, ok := reg.(repo.Checkpointer); ok {
+		r.ckpts[p.Registry] = c
+	}
+	return nil
+}
+
+// items works on all items but the last ones, then on those.
+func (r *run) items(ctx context.Context) error {
+	if err := r.wave(ctx, false); err != nil {
+		return err
+	}
+	if len(r.report.Failures) > 0 {
+		r.holdBack()
+		return nil
+	}
+	return r.wave(ctx, true)
+}
+
+// errStop ends a wave after a failure that is already in the report.
+var errStop = errors.New("stopped after a failed image")
+
+func (r *run) wave(ctx context.Context, last bool) error {
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(r.opts.Images)
+	for i := range r.plan.Items {
+		item := &r.plan.Items[i]
+		if item.Last != last {
+			continue
+		}
+		if gctx.Err() != nil {
+			break
+		}
+		g.Go(func() error { return r.item(gctx, item) })
+	}
+	err := g.Wait()
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if errors.Is(err, errStop) {
+		return nil
+	}
+	return err
+}
+
+// holdBack reports the last items as failed, because others have.
+func (r *run) holdBack() {
+	for i := range r.plan.Items {
+		if item := &r.plan.Items[i]; item.Last && item.Todo() {
+			r.fail(item, &repo.Error{Op: "copying", Ref: itemName(item), Err: ErrHeldBack})
+		}
+	}
+}
+
+// item copies one image to all its targets.
+func (r *run) item(ctx context.Context, item *plan.Item) error {
+	for _, t := range item.Targets {
+		if t.Present && !r.opts.Force {
+			r.opts.Events(Event{Kind: ImagePresent, Item: item, Target: t})
+			continue
+		}
+		err := r.target(ctx, item, t)
+		if err == nil {
+			continue
+		}
+		if ctx.Err() != nil {
+			return err // cut, not failed
+		}
+		r.fail(item, place(err, item, t))
+		if !r.opts.ContinueOnError {
+			return errStop
+		}
+	}
+	r.opts.Events(Event{Kind: ImageDone, Item: item})
+	return nil
+}
+
+func (r *run) fail(item *plan.Item, err error) {
+	r.mu.Lock()
+	r.report.Failures = append(r.report.Failures, Failure{Item: item, Err: err})
+	r.mu.Unlock()
+	r.opts.Events(Event{Kind: ImageFailed, Item: item, Err: err})
+}

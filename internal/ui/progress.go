@@ -1,0 +1,161 @@
+package ui
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/airbridge-dev/airbridge/internal/engine"
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/plan"
+)
+
+// window is the time over which the rate is taken.
+const window = 10 * time.Second
+
+// progress is what is known of a run: how far it is and how fast it goes.
+type progress struct {
+	want    plan.Totals
+	started time.Time
+	hosts   func() []Host
+
+	images, failed int
+	moved          int64 // bytes read from sources
+	spared         int64 // bytes that did not have to be
+	active         map[oci.Digest]*flight
+	samples        []sample // moved over time, for the rate
+}
+
+type flight struct {
+	desc oci.Descriptor
+	to   string
+	got  int64
+}
+
+type sample struct {
+	at    time.Time
+	moved int64
+}
+
+func newProgress(want plan.Totals, now time.Time, hosts func() []Host) progress {
+	return progress{want: want, started: now, hosts: hosts, active: map[oci.Digest]*flight{}, samples: []sample{{now, 0}}}
+}
+
+func (p *progress) add(e engine.Event) {
+	switch e.Kind {
+	case engine.BlobStarted:
+		p.active[e.Desc.Digest] = &flight{desc: e.Desc, to: e.Target.Place.String()}
+	case engine.BlobBytes:
+		p.moved += e.Bytes
+		if f := p.active[e.Desc.Digest]; f != nil {
+			f.got += e.Bytes
+		}
+	case engine.BlobDone:
+		p.blobDone(e)
+	case engine.ImageDone:
+		p.images++
+	case engine.ImageFailed:
+		p.failed++
+	}
+}
+
+// blobDone counts a blob as done, whatever was read of it: a mount or a
+// resumed blob moves fewer bytes than its size.
+func (p *progress) blobDone(e engine.Event) {
+	got := int64(0)
+	if f := p.active[e.Desc.Digest]; f != nil {
+		got = f.got
+		delete(p.active, e.Desc.Digest)
+	}
+	if rest := e.Desc.Size - got; rest > 0 {
+		p.spared += rest
+	}
+}
+
+func (p *progress) done() int64 { return min(p.moved+p.spared, p.want.Bytes) }
+
+// rate is in bytes a second, over the last few seconds.
+func (p *progress) rate(now time.Time) float64 {
+	p.samples = append(p.samples, sample{now, p.moved})
+	for len(p.samples) > 2 && now.Sub(p.samples[0].at) > window {
+		p.samples = p.samples[1:]
+	}
+	first := p.samples[0]
+	if d := now.Sub(first.at).Seconds(); d > 0 {
+		return float64(p.moved-first.moved) / d
+	}
+	return 0
+}
+
+// line is the whole state in one line.
+func (p *progress) line(now time.Time) string {
+	s := fmt.Sprintf("%d of %d images, %s of %s", p.images, p.want.Images, Size(p.done()), Size(p.want.Bytes))
+	if p.want.Bytes > 0 {
+		s += fmt.Sprintf(" (%d%%)", 100*p.done()/p.want.Bytes)
+	}
+	rate := p.rate(now)
+	s += fmt.Sprintf(", %s", Rate(rate))
+	if left := p.want.Bytes - p.done(); left > 0 && rate > 1 {
+		s += fmt.Sprintf(", %s left", Duration(time.Duration(float64(left)/rate*float64(time.Second))))
+	}
+	if p.failed > 0 {
+		s += fmt.Sprintf(", %d failed", p.failed)
+	}
+	return s
+}
+
+// fields is the state as a JSON event.
+func (p *progress) fields(now time.Time) map[string]any {
+	return map[string]any{
+		"event": "progress", "images": p.images, "imagesTotal": p.want.Images, "failed": p.failed,
+		"bytes": p.done(), "bytesTotal": p.want.Bytes, "bytesPerSecond": int64(p.rate(now)),
+	}
+}
+
+// screen is the state as lines that fit a terminal.
+func (p *progress) screen(now time.Time, columns, rows int) []string {
+	lines := []string{p.line(now)}
+	if p.hosts != nil {
+		for _, h := range p.hosts() {
+			lines = append(lines, "  "+h.line())
+		}
+	}
+	lines = append(lines, p.flights(min(6, rows-len(lines)-2))...)
+	for i, l := range lines {
+		if r := []rune(l); columns > 1 && len(r) >= columns {
+			lines[i] = string(r[:columns-1])
+		}
+	}
+	return lines[:min(len(lines), max(rows-1, 1))]
+}
+
+func (h Host) line() string {
+	s := fmt.Sprintf("%-32s %2d reading %2d writing, up to %d", h.Name, h.Reads, h.Writes, h.Limit)
+	if h.Retries > 0 {
+		s += fmt.Sprintf(", %d retried", h.Retries)
+	}
+	if h.Wait > 0 {
+		s += fmt.Sprintf(", asked to wait %s", Duration(h.Wait))
+	}
+	return s
+}
+
+// flights are the largest blobs under way, largest first.
+func (p *progress) flights(most int) []string {
+	all := make([]*flight, 0, len(p.active))
+	for _, f := range p.active {
+		all = append(all, f)
+	}
+	slices.SortFunc(all, func(a, b *flight) int {
+		if a.desc.Size != b.desc.Size {
+			return int(b.desc.Size>>10) - int(a.desc.Size>>10)
+		}
+		return strings.Compare(a.desc.Digest.String(), b.desc.Digest.String())
+	})
+	var out []string
+	for _, f := range all[:max(0, min(most, len(all)))] {
+		out = append(out, fmt.Sprintf("  %s %9s of %9s  %s", f.desc.Digest.Short(), Size(f.got), Size(f.desc.Size), f.to))
+	}
+	return out
+}

@@ -1,0 +1,57 @@
+package ui
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/airbridge-dev/airbridge/internal/engine"
+)
+
+// erase takes the progress off the screen.
+func (u *UI) erase() {
+	if u.drawn > 0 {
+		fmt.Fprintf(u.o.Err, "\x1b[%dA\x1b[J", u.drawn)
+		u.drawn = 0
+	}
+}
+
+// draw puts the progress on the screen.
+func (u *UI) draw() {
+	if !u.o.Terminal || u.o.Format != Text {
+		return
+	}
+	columns, rows := u.o.Size()
+	lines := u.p.screen(u.o.Now(), columns, rows)
+	fmt.Fprint(u.o.Err, strings.Join(lines, "\n")+"\n")
+	u.drawn = len(lines)
+}
+
+// json prints one event. The caller holds the lock, or nothing else prints.
+func (u *UI) json(fields map[string]any) {
+	fields["time"] = u.o.Now().UTC().Format("2006-01-02T15:04:05.000Z07:00")
+	line, err := json.Marshal(fields)
+	if err != nil {
+		line = fmt.Appendf(nil, `{"event":"error","message":%q}`, err.Error())
+	}
+	fmt.Fprintf(u.o.Err, "%s\n", line)
+}
+
+func (u *UI) jsonEvent(e engine.Event) {
+	fields := map[string]any{"destination": e.Target.Place.String(), "digest": e.Desc.Digest.String(), "size": e.Desc.Size}
+	switch e.Kind {
+	case engine.BlobDone:
+		fields["event"], fields["outcome"] = "blob", e.Outcome.String()
+	case engine.ManifestDone:
+		fields["event"], fields["tags"] = "manifest", e.Target.Tags
+	case engine.ImagePresent:
+		fields = map[string]any{"event": "present", "source": e.Item.Source.String(), "destination": e.Target.Place.String(), "digest": e.Item.Root.String(), "tags": e.Target.Tags}
+	case engine.ImageFailed:
+		fields = map[string]any{"event": "failed", "source": e.Item.Source.String(), "digest": e.Item.Root.String(), "message": e.Err.Error()}
+	case engine.Checkpoint:
+		fields = map[string]any{"event": "checkpoint"}
+	default:
+		return
+	}
+	u.json(fields)
+}
