@@ -51,6 +51,23 @@ type FS interface {
 // ErrLocked is what Lock returns when somebody else holds the lock.
 var ErrLocked = errors.New("locked by another process")
 
+// ErrLink is why a name was refused that is, or leads through, a symbolic link.
+var ErrLink = errors.New("a symbolic link, which is not followed")
+
+// ErrNotRegular is why a pipe, device or directory was not opened as a file.
+var ErrNotRegular = errors.New("not a regular file")
+
+// Limits is what a file system cannot exceed; zero values mean no known limit.
+type Limits struct {
+	LargestFile int64 // bytes
+	Names       int   // entries with names of 64 characters in one directory
+}
+
+// Limited is the optional power of an FS that knows its limits, as FAT has them.
+type Limited interface {
+	Limits() Limits
+}
+
 // File is an open file.
 type File interface {
 	io.Reader

@@ -1,0 +1,96 @@
+package fsys
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+)
+
+// dirFlag makes an open of anything but a directory fail at once.
+const dirFlag = unix.O_DIRECTORY
+
+// open opens a name of which no part is a link.
+func (d *disk) open(local string, flag int) (*os.File, error) {
+	fd, err := d.beneath(local, flag|nonBlock)
+	if errors.Is(err, errors.ErrUnsupported) {
+		if err := d.walk(local); err != nil {
+			return nil, err
+		}
+		return d.root.OpenFile(local, flag|nonBlock, fileMode)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// A regular file never blocks; without the flag os.NewFile does not try to
+	// register it with the poller.
+	if _, err := unix.FcntlInt(uintptr(fd), unix.F_SETFL, flag&unix.O_APPEND); err != nil {
+		return nil, errors.Join(err, unix.Close(fd))
+	}
+	return os.NewFile(uintptr(fd), d.full(local)), nil
+}
+
+func (d *disk) lstat(local string) (fs.FileInfo, error) {
+	fd, err := d.beneath(local, unix.O_PATH|unix.O_NOFOLLOW)
+	if errors.Is(err, errors.ErrUnsupported) {
+		if err := d.plain(filepath.Dir(local)); err != nil {
+			return nil, err
+		}
+		return d.root.Lstat(local)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), local)
+	info, err := f.Stat()
+	return info, errors.Join(err, f.Close())
+}
+
+// plain returns ErrLink if a part of a name is a link; what does not exist is
+// left to the call that follows.
+func (d *disk) plain(local string) error {
+	if local == "." {
+		return nil
+	}
+	fd, err := d.beneath(local, unix.O_PATH)
+	switch {
+	case err == nil:
+		return unix.Close(fd)
+	case errors.Is(err, errors.ErrUnsupported):
+		return d.walk(local)
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	}
+	return err
+}
+
+// beneath opens a name in one call that fails on any link (openat2(2),
+// RESOLVE_NO_SYMLINKS; Linux 5.6). Where the kernel or a seccomp filter of a
+// container runtime does not know the call, the error is ErrUnsupported.
+func (d *disk) beneath(local string, flag int) (int, error) {
+	if !d.at.openat2 {
+		return 0, errors.ErrUnsupported
+	}
+	how := &unix.OpenHow{Flags: uint64(flag) | unix.O_CLOEXEC | unix.O_LARGEFILE,
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS}
+	if flag&unix.O_CREAT != 0 {
+		how.Mode = fileMode
+	}
+	for {
+		fd, err := unix.Openat2(int(d.top.Fd()), local, how)
+		runtime.KeepAlive(d) // or top could be closed by its finalizer in the call
+		if err == unix.EINTR || err == unix.EAGAIN {
+			continue
+		}
+		if err == unix.ELOOP {
+			err = ErrLink
+		}
+		if err != nil {
+			return 0, &fs.PathError{Op: "open", Path: local, Err: err}
+		}
+		return fd, nil
+	}
+}

@@ -1,0 +1,46 @@
+//go:build unix
+
+package fsys
+
+import (
+	"errors"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// nonBlock keeps the opening of a pipe from waiting for its other end.
+const nonBlock = unix.O_NONBLOCK
+
+// lock takes a flock(2): it belongs to the open file, so that a second one in
+// the same process is refused too, and it ends with the process.
+func lock(f *os.File) error {
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == unix.EINTR {
+			continue
+		}
+		if err == unix.EWOULDBLOCK {
+			return ErrLocked
+		}
+		return err
+	}
+}
+
+func free(top *os.File) (int64, error) {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(top.Fd()), &st); err != nil {
+		return 0, err
+	}
+	return int64(st.Bavail) * int64(st.Bsize), nil
+}
+
+// syncDir flushes a directory. Some file systems have nothing to flush for a
+// directory and answer EINVAL or ENOTSUP: there is no more to be had there.
+func syncDir(dir *os.File) error {
+	err := dir.Sync()
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.ENOTSUP) {
+		return nil
+	}
+	return err
+}
