@@ -1,0 +1,14 @@
+package plan
+
+import "github.com/airbridge-dev/airbridge/internal/ref"
+
+// Mapping says where one image goes: what collectors make of the user's words,
+// before anything was looked up. Source has a tag or a digest; a destination
+// has a tag, or none where the image is pushed by its digest alone.
+type Mapping struct {
+	Source       ref.Ref
+	Destinations []ref.Ref
+	// Last says that the image waits for all others of its run: a release
+	// image, which must not be found before its components.
+	Last bool
+}
