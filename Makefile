@@ -2,7 +2,7 @@
 # the peers that tests compare with are optional there and installed by .ci/run.
 
 GO      ?= go
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || true)
 LINT    := $(GO) tool -modfile=tools/go.mod golangci-lint
 
 # The race detector needs a C compiler. CI always has one, so there it is never left out.
@@ -19,7 +19,7 @@ FUZZTIME ?= 30s
 all: build
 
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/airbridge ./cmd/airbridge
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X github.com/airbridge-dev/airbridge/internal/cli.Version=$(VERSION)' -o bin/airbridge ./cmd/airbridge
 
 test:
 	$(GO) vet ./...
@@ -33,7 +33,7 @@ fmt:
 	$(LINT) fmt ./...
 
 demo: build
-	bash demo/demo.sh
+	$(GO) run ./demo
 
 # bench measures against other tools; BENCH_FLAGS="-only S1,S4 -n 7" chooses.
 bench: build

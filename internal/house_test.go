@@ -48,6 +48,7 @@ var budget = []string{
 	"github.com/klauspost/compress",   // zstd layers and snapshots
 	"github.com/rogpeppe/go-internal", // tests: testscript
 	"github.com/spf13/cobra",          // commands and flags
+	"github.com/spf13/pflag",          // the type of cobra's flags
 	"golang.org/x/sync",
 	"golang.org/x/sys",
 	"golang.org/x/term",
