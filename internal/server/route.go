@@ -11,14 +11,15 @@ import (
 type kind int
 
 const (
-	routePing      kind = iota // /v2/
-	routeCatalog               // /v2/_catalog
-	routeTags                  // /v2/NAME/tags/list
-	routeReferrers             // /v2/NAME/referrers/REF
-	routeManifest              // /v2/NAME/manifests/REF
-	routeBlob                  // /v2/NAME/blobs/REF
-	routeUploads               // /v2/NAME/blobs/uploads/
-	routeUpload                // /v2/NAME/blobs/uploads/REF
+	routeNone      kind = iota
+	routePing           // /v2/
+	routeCatalog        // /v2/_catalog
+	routeTags           // /v2/NAME/tags/list
+	routeReferrers      // /v2/NAME/referrers/REF
+	routeManifest       // /v2/NAME/manifests/REF
+	routeBlob           // /v2/NAME/blobs/REF
+	routeUploads        // /v2/NAME/blobs/uploads/
+	routeUpload         // /v2/NAME/blobs/uploads/REF
 	kinds
 )
 

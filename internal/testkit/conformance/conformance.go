@@ -1,0 +1,158 @@
+// Package conformance runs the distribution specification's own conformance
+// suite, pinned in tools/go.mod, against a server of a test.
+package conformance
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Content is what a registry that takes no pushes holds, all in Repo.
+type Content struct {
+	Repo      string
+	Tags      []string
+	Manifests []string // digests
+	Blobs     []string // digests
+	Referrers []string // digests of subjects
+}
+
+// Everything runs the whole suite against h, with every optional part on:
+// sparse indexes, sha512, cancelled uploads, tags as parameters, digest
+// headers. Any check that does not pass fails the test.
+func Everything(t *testing.T, h http.Handler) {
+	t.Helper()
+	run(t, h,
+		"OCI_VERSION=dev",
+		"OCI_DATA_SPARSE=true",
+		"OCI_DATA_SHA512=true",
+		"OCI_API_BLOBS_UPLOAD_CANCEL=true",
+		"OCI_API_MANIFESTS_TAG_PARAM=true",
+	)
+}
+
+// ReadOnly runs the reading part of the suite against h, which holds content.
+func ReadOnly(t *testing.T, h http.Handler, content Content) {
+	t.Helper()
+	run(t, h,
+		"OCI_VERSION=dev",
+		"OCI_API_PUSH=false",
+		"OCI_API_BLOBS_DELETE=false",
+		"OCI_API_MANIFESTS_DELETE=false",
+		"OCI_API_TAGS_DELETE=false",
+		"OCI_REPO1="+content.Repo,
+		"OCI_RO_DATA_TAGS="+strings.Join(content.Tags, " "),
+		"OCI_RO_DATA_MANIFESTS="+strings.Join(content.Manifests, " "),
+		"OCI_RO_DATA_BLOBS="+strings.Join(content.Blobs, " "),
+		"OCI_RO_DATA_REFERRERS="+strings.Join(content.Referrers, " "),
+	)
+}
+
+// counts is the head of the suite's junit.xml.
+type counts struct {
+	Tests    int `xml:"tests,attr"`
+	Failures int `xml:"failures,attr"`
+	Errors   int `xml:"errors,attr"`
+	Skipped  int `xml:"skipped,attr"`
+	Disabled int `xml:"disabled,attr"`
+}
+
+func run(t *testing.T, h http.Handler, env ...string) {
+	t.Helper()
+	suite := tool(t)
+	srv := httptest.NewServer(h)
+	defer srv.Close()
+	results := t.TempDir()
+	cmd := exec.CommandContext(t.Context(), suite)
+	cmd.Dir = results // the suite reads a configuration file from where it runs
+	cmd.Env = append(foreign(os.Environ()),
+		append(env, "OCI_REGISTRY="+srv.Listener.Addr().String(), "OCI_TLS=disabled", "OCI_RESULTS_DIR="+results)...)
+	out, err := cmd.CombinedOutput()
+	c := readCounts(t, filepath.Join(results, "junit.xml"), out)
+	passed := c.Tests - c.Failures - c.Errors - c.Skipped - c.Disabled
+	t.Logf("conformance: %d of %d checks pass, %d fail, %d errors, %d skipped, %d disabled",
+		passed, c.Tests, c.Failures, c.Errors, c.Skipped, c.Disabled)
+	if err != nil || c.Failures+c.Errors+c.Skipped > 0 || passed == 0 {
+		t.Fatalf("conformance: %v\n%s", err, failures(out))
+	}
+}
+
+// foreign drops settings of the suite that the environment may have.
+func foreign(env []string) []string {
+	kept := []string{}
+	for _, e := range env {
+		if !strings.HasPrefix(e, "OCI_") {
+			kept = append(kept, e)
+		}
+	}
+	return kept
+}
+
+func readCounts(t *testing.T, path string, out []byte) counts {
+	t.Helper()
+	var c counts
+	body, err := os.ReadFile(path)
+	if err == nil {
+		err = xml.Unmarshal(body, &c)
+	}
+	if err != nil {
+		t.Fatalf("conformance wrote no results: %v\n%s", err, out)
+	}
+	return c
+}
+
+// failures picks what went wrong out of the suite's report.
+func failures(out []byte) string {
+	var b strings.Builder
+	for line := range bytes.Lines(out) {
+		if !bytes.HasSuffix(line, []byte(": Pass\n")) {
+			b.Write(line)
+		}
+	}
+	return b.String()
+}
+
+// tool builds the suite and returns the path of its binary. Where that cannot
+// be done, without its sources on a machine without network, the test is
+// skipped, but not in CI.
+func tool(t *testing.T) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "tool", "-modfile=tools/go.mod", "-n", "conformance")
+	cmd.Dir = moduleRoot(t)
+	out, err := cmd.Output()
+	if err == nil {
+		return strings.TrimSpace(string(out))
+	}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		out = exit.Stderr
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("building the conformance suite: %v\n%s", err, out)
+	}
+	t.Skipf("the conformance suite cannot be built here: %v\n%s", err, out)
+	return ""
+}
+
+// moduleRoot is the directory above that has tools/go.mod.
+func moduleRoot(t *testing.T) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	for ; err == nil; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "tools", "go.mod")); err == nil {
+			return dir
+		}
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	t.Fatalf("no tools/go.mod above the test: %v", err)
+	return ""
+}
