@@ -26,8 +26,8 @@ type Store interface {
 	// matches oci.ErrBlobUploadInvalid.
 	Create(ctx context.Context, id, algorithm string) (Writer, error)
 	// Resume takes up a partial where it was suspended or where a killed
-	// process left it; what is there is hashed again, so nothing on the disk is
-	// believed. oci.ErrBlobUploadUnknown if there is none.
+	// process left it. What another process left is hashed again, so nothing on
+	// the disk is believed. oci.ErrBlobUploadUnknown if there is none.
 	Resume(ctx context.Context, id string) (Writer, error)
 	// Sync makes every commit that returned before the call durable; one call
 	// serves all that wait (group commit). After an error nothing committed since
