@@ -7,6 +7,7 @@ import (
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/repo"
+	"github.com/airbridge-dev/airbridge/internal/store/cas"
 )
 
 // Missing implements repo.Sink. Besides the fact it asks for the content, so
@@ -135,22 +136,21 @@ func (r *Registry) elsewhere(ctx context.Context, f facts, d oci.Digest, from st
 	return repo.BlobFact{}, false, nil
 }
 
-// rechecker is the power of a blob store whose content may rot to hash a blob
-// again and remove it if it is wrong.
-type rechecker interface {
-	Recheck(ctx context.Context, d oci.Digest) error
-}
-
 // recheck reports whether the content of a blob is right. Wrong content is gone
 // afterwards.
 func (r *Registry) recheck(ctx context.Context, d oci.Digest) (bool, error) {
-	store, ok := r.blobs.(rechecker)
+	store, ok := r.blobs.(cas.Rechecker)
 	if !ok {
 		return true, nil // what cannot rot was verified when it was committed
 	}
 	err := store.Recheck(ctx, d)
-	if errors.Is(err, oci.ErrDigestInvalid) || errors.Is(err, oci.ErrBlobUnknown) {
+	if errors.Is(err, oci.ErrBlobUnknown) {
 		return false, nil
+	}
+	if _, wrong := errors.AsType[*repo.CorruptError](err); wrong {
+		if _, gone := r.blobs.Stat(ctx, d); errors.Is(gone, oci.ErrBlobUnknown) {
+			return false, nil
+		}
 	}
 	return err == nil, err
 }
