@@ -1,0 +1,160 @@
+package ocdir
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"runtime"
+
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/repo"
+	"github.com/airbridge-dev/airbridge/internal/store/cas"
+	"github.com/airbridge-dev/airbridge/internal/store/fsys"
+	"github.com/airbridge-dev/airbridge/internal/store/kv"
+)
+
+// Dir is an open directory of oc's form.
+type Dir struct {
+	CAS cas.Store
+	KV  kv.Store
+
+	fs   fsys.FS
+	lock io.Closer // nil where open for reading
+}
+
+// Is reports whether a directory has oc's form: a v2/ directory in it.
+func Is(files fsys.FS) bool {
+	info, err := files.Lstat(top)
+	return err == nil && info.IsDir()
+}
+
+// Open opens a directory. For writing it need not have oc's form yet, and is
+// locked until Close: a *repo.LockedError where somebody else writes to it.
+// For reading nothing at all is written.
+func Open(files fsys.FS, readOnly bool) (*Dir, error) {
+	return open(files, readOnly, naming(files, runtime.GOOS))
+}
+
+// naming returns the separator for names we write: that of what is there, else
+// the one that oc uses on an operating system.
+func naming(files fsys.FS, goos string) string {
+	if sep, ok := present(files, top, 0); ok {
+		return sep
+	}
+	if goos == "windows" {
+		return "-"
+	}
+	return ":"
+}
+
+// present looks for any one blob, and returns the separator of its name if oc
+// writes such names.
+func present(files fsys.FS, dir string, depth int) (string, bool) {
+	entries, err := files.ReadDir(dir)
+	if err != nil || depth > maxDepth {
+		return "", false
+	}
+	_, base := split(dir)
+	for _, e := range entries {
+		if _, sep, ok := parseName(e.Name()); ok && base == blobsDir && (sep == ":" || sep == "-") {
+			return sep, true
+		}
+		if !e.IsDir() {
+			continue
+		}
+		if sep, ok := present(files, dir+"/"+e.Name(), depth+1); ok {
+			return sep, true
+		}
+	}
+	return "", false
+}
+
+func open(files fsys.FS, readOnly bool, sep string) (*Dir, error) {
+	t := newTree(files, sep)
+	d := &Dir{fs: files}
+	var w *writer
+	if !readOnly {
+		lock, err := take(files)
+		if err != nil {
+			return nil, err
+		}
+		d.lock, w = lock, newWriter(files, t)
+		if err := w.stage.load(); err != nil {
+			return nil, errors.Join(fmt.Errorf("opening %s: %w", files.Root(), err), d.Close())
+		}
+	}
+	d.CAS, d.KV = &blobs{fs: files, tree: t, write: w}, &facts{tree: t, write: w}
+	return d, nil
+}
+
+// take locks the directory. The lock's file goes away with its holder, so that
+// one that was locked may be one that was removed: then once more.
+func take(files fsys.FS) (io.Closer, error) {
+	for {
+		if err := files.MkdirAll(ownDir); err != nil {
+			return nil, err
+		}
+		lock, err := files.Lock(lockFile)
+		if errors.Is(err, fsys.ErrLocked) {
+			return nil, &repo.LockedError{Path: files.Root(), Holder: "another process that writes to it"}
+		}
+		if absent(err) {
+			continue // the directory was removed in between
+		}
+		if err != nil || current(files, lock) {
+			return lock, err
+		}
+		if err := lock.Close(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// current reports whether a lock is on the file that others will try to lock.
+func current(files fsys.FS, lock io.Closer) bool {
+	held, ok := lock.(interface{ Stat() (fs.FileInfo, error) })
+	if !ok {
+		return true // not a file, and not one that can be removed
+	}
+	mine, err := held.Stat()
+	if err != nil {
+		return false
+	}
+	now, err := files.Lstat(lockFile)
+	return err == nil && os.SameFile(mine, now)
+}
+
+// Close ends the writing and removes what is empty of airbridge/. Content that
+// no fact was made of stays there for the next run.
+func (d *Dir) Close() error {
+	if d.lock == nil {
+		return nil
+	}
+	for _, name := range []string{partialDir, stagedDir, lockFile, ownDir} {
+		// A directory that is not empty stays; that is no failure.
+		_ = d.fs.Remove(name)
+	}
+	return d.lock.Close()
+}
+
+// Possible returns an error that says why, unless a directory of oc's form can
+// be written here: it takes symbolic links and, except on Windows, colons in
+// names. FAT and exFAT take neither.
+func Possible(files fsys.FS) error {
+	sep := naming(files, runtime.GOOS)
+	probe := ownDir + "/probe-" + fileName(oci.FromBytes(nil), sep)
+	if err := files.MkdirAll(ownDir); err != nil {
+		return err
+	}
+	err := files.Symlink(fileName(oci.FromBytes(nil), sep), probe)
+	if err == nil {
+		err = files.Remove(probe)
+	}
+	_ = files.Remove(ownDir) // stays where it is not empty
+	if err != nil {
+		return fmt.Errorf("%s cannot hold a directory as oc writes it, with links and colons in names: %w", files.Root(), err)
+	}
+	return nil
+}
