@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/airbridge-dev/airbridge/internal/testkit/peer"
+	"github.com/airbridge-dev/airbridge/internal/testkit/sample"
+)
+
+// bench is the state that works share: the load, the registry it is read from,
+// the programs, and what was found out about peers.
+type bench struct {
+	config
+	self   string // this program, for the floor
+	load   *load
+	source *peer.Server
+
+	peers []contender // each at its best setting; nil until bestPeers
+}
+
+func open(ctx context.Context, c config) (*bench, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{config: c, self: self}
+	if b.load, err = openLoad(ctx, c.cache, sample.BenchLoad); err != nil {
+		return nil, err
+	}
+	if b.source, err = b.serveLoad(b.load); err != nil {
+		return nil, err
+	}
+	fmt.Printf("load: %d manifests, %d blobs, %d bytes (%.2f GiB)\n",
+		len(b.load.Manifests), len(b.load.Blobs), b.load.Bytes, float64(b.load.Bytes)/(1<<30))
+	return b, nil
+}
+
+func (b *bench) close() {
+	b.source.Stop()
+	_ = os.RemoveAll(b.scratch) // what is left of it is rubbish, not a result
+}
+
+// serveLoad starts a docker-registry that has a load and takes no pushes.
+func (b *bench) serveLoad(l *load) (*peer.Server, error) {
+	return peer.StartDockerRegistry(filepath.Dir(l.dir), peer.RegistryOptions{Dir: l.dir, ReadOnly: true})
+}
+
+// place is where a run writes to: a directory, or a server on that directory.
+type place struct {
+	dir  string
+	addr string
+}
+
+// contender is a program that does a work.
+type contender struct {
+	name    string
+	to      receiver
+	prepare func(context.Context, place) error // untimed, may be nil
+	command func(place) *exec.Cmd
+	check   func(context.Context, place) error // that the work was done, may be nil
+}
+
+// receiver starts the server that is written to. The directory kind has none.
+type receiver func(*bench, string) (server, error)
+
+type server struct {
+	addr string
+	pid  int
+	stop func()
+}
+
+func noServer(*bench, string) (server, error) { return server{stop: func() {}}, nil }
+
+func dockerServer(_ *bench, dir string) (server, error) {
+	s, err := peer.StartDockerRegistry(dir, peer.RegistryOptions{Dir: filepath.Join(dir, "storage")})
+	if err != nil {
+		return server{}, err
+	}
+	return server{addr: s.Addr, pid: s.PID, stop: s.Stop}, nil
+}
+
+// once runs a contender on a fresh target, which is removed afterwards.
+func (b *bench) once(ctx context.Context, c contender) (usage, error) {
+	dir, err := os.MkdirTemp(b.scratch, "target-")
+	if err != nil {
+		return usage{}, err
+	}
+	defer os.RemoveAll(dir)
+	s, err := c.to(b, dir)
+	if err != nil {
+		return usage{}, err
+	}
+	defer s.stop()
+	u, err := b.onPlace(ctx, c, place{dir: dir, addr: s.addr}, s.pid)
+	if err != nil {
+		return u, fmt.Errorf("%s: %w", c.name, err)
+	}
+	return u, nil
+}
+
+func (b *bench) onPlace(ctx context.Context, c contender, p place, receiverPID int) (usage, error) {
+	if c.prepare != nil {
+		if err := c.prepare(ctx, p); err != nil {
+			return usage{}, fmt.Errorf("preparing: %w", err)
+		}
+	}
+	before, err := receiverCPU(receiverPID)
+	if err != nil {
+		return usage{}, err
+	}
+	u, err := measured(ctx, c.command(p), p.dir)
+	if err != nil {
+		return u, err
+	}
+	after, err := receiverCPU(receiverPID)
+	if err != nil {
+		return u, err
+	}
+	u.receiver = after - before
+	if c.check != nil {
+		err = c.check(ctx, p)
+	}
+	return u, err
+}
+
+// receiverCPU is cpuSeconds, 0 where there is no server.
+func receiverCPU(pid int) (float64, error) {
+	if pid == 0 {
+		return 0, nil
+	}
+	return cpuSeconds(pid)
+}
+
+// inTurn runs all contenders, round by round, and returns what each took.
+func (b *bench) inTurn(ctx context.Context, contenders ...contender) ([][]usage, error) {
+	all := make([][]usage, len(contenders))
+	for range b.rounds {
+		for i, c := range contenders {
+			u, err := b.once(ctx, c)
+			if err != nil {
+				return nil, err
+			}
+			all[i] = append(all[i], u)
+			fmt.Fprintf(os.Stderr, "  %-40s %6.2f s\n", c.name, u.wall)
+		}
+	}
+	return all, nil
+}
+
+// ours starts the binary under test as a user would.
+func (b *bench) ours(args ...string) *exec.Cmd { return exec.Command(b.airbridge, args...) }
+
+// needBinary says how to build what is to be measured.
+func (b *bench) needBinary() error {
+	if _, err := os.Stat(b.airbridge); errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%s is not there: make build", b.airbridge)
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// floor is the floor program between two ends, a host:port or a directory.
+func (b *bench) floor(from, to string) *exec.Cmd {
+	return exec.Command(b.self, "floor", "-list", filepath.Join(filepath.Dir(b.load.dir), "load.json"), from, to)
+}
