@@ -1,0 +1,202 @@
+package kv
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"strings"
+
+	"github.com/airbridge-dev/airbridge/internal/store/fsys"
+)
+
+// syncError is a flush that failed. After it the disk may hold something else
+// than the memory of the system, and no later flush would tell.
+type syncError struct{ err error }
+
+func (e *syncError) Error() string { return e.err.Error() }
+func (e *syncError) Unwrap() error { return e.err }
+
+func flushFailed(what string, err error) error {
+	return &syncError{fmt.Errorf("flushing %s: %w", what, err)}
+}
+
+// flush writes the group that is waiting and tells all in it. The caller has
+// the turn.
+func (w *writer) flush() {
+	w.mu.Lock()
+	g := w.group
+	w.group = nil
+	w.mu.Unlock()
+	if g == nil {
+		return
+	}
+	err := w.write(g)
+	if err == nil {
+		w.publish(g)
+	}
+	w.settle(g, err)
+	if err == nil && w.due() {
+		w.startCompaction()
+	}
+}
+
+// write appends a group to the log and flushes it.
+func (w *writer) write(g *group) error {
+	if w.file == nil {
+		if err := w.begin(); err != nil {
+			return fmt.Errorf("beginning a log of facts: %w", err)
+		}
+	}
+	if _, err := w.file.Write(g.buf); err != nil {
+		return w.abandon(err)
+	}
+	if err := w.file.Sync(); err != nil {
+		return flushFailed(w.path(), err)
+	}
+	w.sum.Write(g.buf)
+	w.prev.bytes += int64(len(g.buf))
+	w.sum.Sum(w.prev.sum[:0])
+	w.size += int64(len(g.buf))
+	w.next += uint64(len(g.items))
+	return nil
+}
+
+// abandon gives up a log to which a group could not be written, because the
+// disk is full for instance. What is durable in it stays; part of the group
+// may follow that, which the header of the next log will rule out.
+func (w *writer) abandon(cause error) error {
+	err := fmt.Errorf("writing %s: %w", w.path(), cause)
+	closeErr := w.file.Close()
+	w.file = nil
+	if closeErr != nil {
+		return flushFailed(w.path(), errors.Join(cause, closeErr))
+	}
+	return err
+}
+
+// publish makes a durable group visible.
+func (w *writer) publish(g *group) {
+	for _, it := range g.items {
+		w.tree.set(it)
+	}
+	// The snapshot passes from the old view to the new one with its hold.
+	w.view.Store(&view{snap: w.view.Load().snap, root: w.tree.freeze()})
+}
+
+// settle tells those who wait for a group. When it failed, what was queued
+// behind it fails as well, for its conditions may have rested on the group.
+func (w *writer) settle(g *group, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	g.err = err
+	close(g.done)
+	if err == nil {
+		for _, it := range g.items {
+			if w.pending[it.key].n == it.n {
+				delete(w.pending, it.key)
+			}
+		}
+		return
+	}
+	if w.group != nil {
+		w.group.err = err
+		close(w.group.done)
+		w.group = nil
+	}
+	clear(w.pending)
+	w.number = w.next
+	var fatal *syncError
+	if errors.As(err, &fatal) && w.failed == nil {
+		w.failed = fmt.Errorf("the store takes no more facts since an earlier fault: %w", err)
+	}
+}
+
+func (w *writer) path() string { return fileName(w.o.Dir, w.prev.log, logExt) }
+
+// begin starts the log of this process, or its next one, with a header that is
+// durable before any fact follows.
+func (w *writer) begin() error {
+	if err := w.settleDir(); err != nil {
+		return err
+	}
+	w.last++ // a number is used once, so that readers may rely on names
+	name := fileName(w.o.Dir, w.last, logExt)
+	file, err := w.fs.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
+	if err != nil {
+		return err
+	}
+	head := appendHeader(nil, header{log: w.last, next: w.next, prev: w.prev})
+	if _, err := file.Write(head); err != nil {
+		return w.unmake(name, errors.Join(err, file.Close()))
+	}
+	if err := w.flushNew(file, name); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	w.file, w.sum = file, sha256.New()
+	w.sum.Write(head)
+	w.prev = link{log: w.last, bytes: int64(len(head))}
+	w.sum.Sum(w.prev.sum[:0])
+	w.size += int64(len(head))
+	return nil
+}
+
+// settleDir makes durable what the new log rests on: its directory, and the
+// last log where a process was killed between writing and flushing it.
+func (w *writer) settleDir() error {
+	if !w.made {
+		if err := w.makeDir(); err != nil {
+			return err
+		}
+		w.made = true
+	}
+	if !w.old {
+		return nil
+	}
+	name := fileName(w.o.Dir, w.prev.log, logExt)
+	file, err := w.fs.OpenFile(name, os.O_RDWR)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(file.Sync(), file.Close()); err != nil {
+		return flushFailed(name, err)
+	}
+	w.old = false
+	return nil
+}
+
+// makeDir makes the directory, durable in each of its parents.
+func (w *writer) makeDir() error {
+	if err := w.fs.MkdirAll(w.o.Dir); err != nil {
+		return err
+	}
+	parent := "."
+	for name := range strings.SplitSeq(w.o.Dir, "/") {
+		if err := w.fs.SyncDir(parent); err != nil {
+			return flushFailed(parent, err)
+		}
+		parent = path.Join(parent, name)
+	}
+	return nil
+}
+
+// flushNew makes a new file durable, with its name.
+func (w *writer) flushNew(file fsys.File, name string) error {
+	if err := file.Sync(); err != nil {
+		return flushFailed(name, err)
+	}
+	if err := w.fs.SyncDir(w.o.Dir); err != nil {
+		return flushFailed(w.o.Dir, err)
+	}
+	return nil
+}
+
+// unmake removes a log that could not be begun, so that the next one does not
+// seem to leave it out. If that fails the writer cannot go on.
+func (w *writer) unmake(name string, cause error) error {
+	if err := errors.Join(w.fs.Remove(name), w.fs.SyncDir(w.o.Dir)); err != nil {
+		return flushFailed(name, errors.Join(cause, err))
+	}
+	return cause
+}
