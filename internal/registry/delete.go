@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/repo"
@@ -163,29 +162,4 @@ func (r *Registry) read(ctx context.Context, d oci.Digest, fact repo.ManifestFac
 		return nil, nil, r.corrupt(d, fmt.Sprintf("as %s: %v", fact.MediaType, err))
 	}
 	return m, body, nil
-}
-
-// entry is a manifest of a repository, as the facts have it.
-type entry struct {
-	digest oci.Digest
-	fact   repo.ManifestFact
-}
-
-// manifests lists those of the repository.
-func (p *repository) manifests(ctx context.Context, f facts) func(yield func(entry, error) bool) {
-	return func(yield func(entry, error) bool) {
-		prefix := repo.ManifestKey(p.name, oci.Digest{})
-		for e, err := range f.List(ctx, prefix, "") {
-			var m entry
-			if err == nil {
-				m.fact, err = repo.DecodeFact[repo.ManifestFact](e.Key, e.Value)
-			}
-			if err == nil {
-				m.digest, err = oci.ParseDigest(strings.TrimPrefix(e.Key, prefix))
-			}
-			if !yield(m, err) || err != nil {
-				return
-			}
-		}
-	}
 }

@@ -225,7 +225,7 @@ func (l *ledger) overlay(prefix, after string) []kv.Entry {
 // lookup reads one fact; false without an error where there is none.
 func lookup[T any](ctx context.Context, f facts, key string) (T, bool, error) {
 	text, err := f.Get(ctx, key)
-	if errors.Is(err, kv.ErrNotFound) {
+	if isNoKey(err) {
 		var none T
 		return none, false, nil
 	}
@@ -236,3 +236,5 @@ func lookup[T any](ctx context.Context, f facts, key string) (T, bool, error) {
 	value, err := repo.DecodeFact[T](key, text)
 	return value, err == nil, err
 }
+
+func isNoKey(err error) bool { return errors.Is(err, kv.ErrNotFound) }

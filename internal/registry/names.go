@@ -11,7 +11,7 @@ import (
 // order, with a few seeks a name however many facts each has.
 //
 // The order of keys is not that of names: in "m/a-b@…" and "m/a@…" the '-' comes
-// before the '@'. So the first key after a name leads either to the next name or
+// before the '@' (or the ':' of tags). So the first key after a name leads either to the next name or
 // to one that the next name is a prefix of.
 func names(ctx context.Context, f facts, prefix, after string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
@@ -36,10 +36,10 @@ func nextName(ctx context.Context, f facts, prefix, after string) (string, error
 		return "", err
 	}
 	for i := 1; i < len(found); i++ {
-		if found[i] >= '@' || found[:i] <= after {
+		if found[i] > '@' || found[:i] <= after {
 			continue // here the order of keys is that of names
 		}
-		there, err := anyFact(ctx, f, prefix+found[:i]+"@")
+		there, err := anyFact(ctx, f, prefix+found[:i]+separator(prefix))
 		if err != nil || there {
 			return found[:i], err
 		}
@@ -60,8 +60,16 @@ func firstName(ctx context.Context, f facts, prefix, after string) (string, erro
 		if ok && name > after {
 			return name, nil
 		}
-		start = prefix + name + "A" // the first text after all keys of this name
+		start = prefix + name + separator(prefix) + "~" // after all keys of this name
 	}
+}
+
+// separator is what ends the name in the keys of a kind.
+func separator(prefix string) string {
+	if prefix == repo.TagPrefix {
+		return ":"
+	}
+	return "@"
 }
 
 func firstKey(ctx context.Context, f facts, prefix, after string) (string, error) {
