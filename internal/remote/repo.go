@@ -1,0 +1,153 @@
+package remote
+
+import (
+	"context"
+	"iter"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/repo"
+)
+
+// Repo implements repo.Repo.
+type Repo struct {
+	registry *Registry
+	host     *host
+	name     string
+	path     string // the name in the registry's API
+}
+
+var _ repo.Repo = (*Repo)(nil)
+
+// Name implements repo.Repo.
+func (r *Repo) Name() string { return r.name }
+
+func (r *Repo) String() string { return r.registry.name + "/" + r.name }
+
+// maxTries of content that is not what its digest says: once more, in case it
+// was the way here.
+const integrityTries = 2
+
+func (r *Repo) manifestCall(method string, t repo.Target) call {
+	return call{
+		method: method, path: r.path + "/manifests/" + t.String(), scope: pull(r.path),
+		header: http.Header{"Accept": {strings.Join(oci.ManifestTypes, ", ")}},
+		ok:     []int{http.StatusOK}, missing: oci.ErrManifestUnknown, checked: !t.Digest.IsZero(),
+	}
+}
+
+// Resolve implements repo.Source with HEAD, and with GET where a registry does
+// not answer that with a digest.
+func (r *Repo) Resolve(ctx context.Context, t repo.Target) (oci.Descriptor, error) {
+	var d oci.Descriptor
+	err := r.host.do(ctx, r.manifestCall(http.MethodHead, t), func(resp *http.Response) error {
+		var err error
+		d, err = r.headDescriptor(resp, t)
+		return err
+	})
+	if e, ok := asError(err); ok && e.Status == http.StatusMethodNotAllowed || err == nil && d.Digest.IsZero() {
+		d, _, err = r.Manifest(ctx, t)
+	}
+	return d, err
+}
+
+// headDescriptor reads the descriptor that an answer's headers make; without a
+// digest header it is the one asked for, or none.
+func (r *Repo) headDescriptor(resp *http.Response, t repo.Target) (oci.Descriptor, error) {
+	d := oci.Descriptor{MediaType: mediaType(resp), Digest: t.Digest, Size: resp.ContentLength}
+	header := resp.Header.Get("Docker-Content-Digest")
+	if header == "" {
+		return d, nil
+	}
+	told, err := oci.ParseDigest(header)
+	if err != nil {
+		return d, nil // as good as none: the content decides
+	}
+	if !t.Digest.IsZero() && told != t.Digest && told.Algorithm() == t.Digest.Algorithm() {
+		return d, r.corrupt(t.Digest, "the registry answered with "+told.String())
+	}
+	if t.Digest.IsZero() {
+		d.Digest = told
+	}
+	return d, nil
+}
+
+func (r *Repo) corrupt(d oci.Digest, reason string) error {
+	return &repo.CorruptError{Where: r.String(), Digest: d, Reason: reason}
+}
+
+// mediaType is an answer's Content-Type without parameters.
+func mediaType(resp *http.Response) string {
+	t, _, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return t
+}
+
+// Manifest implements repo.Source.
+func (r *Repo) Manifest(ctx context.Context, t repo.Target) (oci.Descriptor, []byte, error) {
+	for try := 1; ; try++ {
+		resp, body, err := r.host.fetch(ctx, r.manifestCall(http.MethodGet, t), oci.MaxManifestSize)
+		if err != nil {
+			return oci.Descriptor{}, nil, err
+		}
+		d, err := r.checkManifest(resp, body, t)
+		if err == nil {
+			return d, body, nil
+		}
+		if try == integrityTries {
+			return oci.Descriptor{}, nil, err
+		}
+	}
+}
+
+// checkManifest verifies a manifest against the digest asked for or else told,
+// and gives it the media type that it was served with or else has inside.
+func (r *Repo) checkManifest(resp *http.Response, body []byte, t repo.Target) (oci.Descriptor, error) {
+	d, err := r.headDescriptor(resp, t)
+	if err != nil {
+		return d, err
+	}
+	if d.Digest.IsZero() {
+		d.Digest = oci.FromBytes(body)
+	}
+	if err := d.Digest.Check(body); err != nil {
+		return d, r.corrupt(d.Digest, err.Error())
+	}
+	m, err := oci.ParseManifest(d.MediaType, body)
+	if err != nil {
+		return d, requestError(resp.Request, err)
+	}
+	d.MediaType, d.Size = m.MediaType, int64(len(body))
+	return d, nil
+}
+
+// StatBlob implements repo.Source.
+func (r *Repo) StatBlob(ctx context.Context, d oci.Digest) (oci.Descriptor, error) {
+	out := oci.Descriptor{MediaType: oci.MediaTypeOctetStream, Digest: d, Size: -1}
+	err := r.host.do(ctx, r.blobCall(http.MethodHead, d), func(resp *http.Response) error {
+		out.Size = resp.ContentLength
+		return nil
+	})
+	return out, err
+}
+
+func (r *Repo) blobCall(method string, d oci.Digest) call {
+	return call{
+		method: method, path: r.path + "/blobs/" + d.String(), scope: pull(r.path),
+		ok: []int{http.StatusOK}, missing: oci.ErrBlobUnknown, checked: true,
+	}
+}
+
+// Tags implements repo.Source.
+func (r *Repo) Tags(ctx context.Context, after string) iter.Seq2[string, error] {
+	c := call{
+		method: http.MethodGet, path: r.path + "/tags/list", query: url.Values{"n": {pageSize}},
+		scope: pull(r.path), ok: []int{http.StatusOK}, missing: oci.ErrNameUnknown,
+	}
+	return r.host.list(ctx, c, after, func(l listAnswer) []*string { return l.Tags })
+}

@@ -1,0 +1,435 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/repo"
+)
+
+// Sizes of chunks in bytes.
+const (
+	firstChunk = 16 << 20  // after a registry, or a proxy before it, refused more
+	leastChunk = 256 << 10 // below that, giving up is better
+	wholeChunk = 1 << 62   // all of the content in one PATCH
+	// resumeFrom is the size from which a broken upload is worth asking how far
+	// it got.
+	resumeFrom = 1 << 20
+)
+
+// session is an upload under way at the registry (spec, Pushing blobs).
+type session struct {
+	at       *url.URL // where its next request goes
+	minChunk int64    // OCI-Chunk-Min-Length
+}
+
+// moved takes over the location that an answer gives. A registry behind a
+// proxy that ends TLS often names itself with http; it is reached as before.
+func (s *session) moved(resp *http.Response) error {
+	location := resp.Header.Get("Location")
+	if location == "" {
+		if s.at != nil {
+			return nil
+		}
+		return requestError(resp.Request, errors.New("the registry gave no upload location"))
+	}
+	next, err := resp.Request.URL.Parse(location)
+	if err != nil {
+		return requestError(resp.Request, errors.New("the registry's upload location is not a URL"))
+	}
+	from := resp.Request.URL
+	if next.Scheme == "http" && from.Scheme == "https" && next.Hostname() == from.Hostname() {
+		next.Scheme, next.Host = from.Scheme, from.Host
+	}
+	next.User, next.Fragment = nil, ""
+	s.at = next
+	if n := parseCount(resp.Header.Get("OCI-Chunk-Min-Length")); n > 0 {
+		s.minChunk = n
+	}
+	return nil
+}
+
+// with returns the session's location with the digest that ends it. The rest
+// of the query is the registry's and stays as it is.
+func (s *session) with(d oci.Digest) *url.URL {
+	u := *s.at
+	if u.RawQuery != "" {
+		u.RawQuery += "&"
+	}
+	u.RawQuery += "digest=" + url.QueryEscape(d.String())
+	return &u
+}
+
+// upload is one blob on its way into a repository.
+type upload struct {
+	r       *Repo
+	desc    oci.Descriptor
+	scope   scope
+	session *session // nil before the first and after a lost one
+	content *cursor
+	from    string // repository to mount from, "" for none or once tried
+	chunk   int64  // most bytes in one PATCH; 0 for the whole blob in one PUT
+	resumed bool   // the registry has to be asked how far it got
+	denied  bool   // one refusal of our token was met already
+	learned bool   // the registry, not the link, made us send chunks
+}
+
+// sourceError is a failure of the content's source, for which the registry
+// need not be asked again.
+type sourceError struct{ error }
+
+func (e sourceError) Unwrap() error { return e.error }
+
+// PutBlob implements repo.Sink: a mount if that is possible, else one PUT with
+// the whole content; where the registry or the link takes no such thing,
+// chunks that go on where they stopped.
+func (r *Repo) PutBlob(ctx context.Context, desc oci.Descriptor, content repo.Opener, from string) (repo.Outcome, error) {
+	if desc.Size < 0 {
+		return repo.Sent, fmt.Errorf("%s: blob %s has no size", r, desc.Digest)
+	}
+	u := &upload{r: r, desc: desc, scope: push(r.path), from: from, chunk: r.host.chunk.Load()}
+	u.content = &cursor{desc: desc, open: content, where: "source of " + r.String()}
+	defer u.content.close()
+	outcome, err := u.run(ctx)
+	if err == nil {
+		return outcome, nil
+	}
+	u.abandon(ctx)
+	if s, ok := errors.AsType[sourceError](err); ok {
+		return outcome, s.error
+	}
+	r.explainPush(err)
+	return outcome, err
+}
+
+// run tries until the blob is there or no try brings anything.
+func (u *upload) run(ctx context.Context) (repo.Outcome, error) {
+	for try := 1; ; try++ {
+		before := u.content.reached
+		outcome, err := u.attempt(ctx)
+		if err == nil {
+			return outcome, nil
+		}
+		if u.content.reached > before && u.session != nil {
+			try = 1
+		}
+		if try == maxTries || ctx.Err() != nil || !u.recover(err) {
+			return outcome, err
+		}
+		if !transient(err) {
+			continue // another way, at once
+		}
+		if u.content.complete && u.present(ctx) {
+			return repo.Sent, nil
+		}
+		if err := u.r.host.backoff(ctx, try, err); err != nil {
+			return outcome, err
+		}
+	}
+}
+
+// attempt goes as far as it can, in one slot.
+func (u *upload) attempt(ctx context.Context) (outcome repo.Outcome, err error) {
+	slot, err := u.r.host.gate.acquire(ctx, writing)
+	if err != nil {
+		return outcome, err
+	}
+	sent := u.content.sent
+	defer func() {
+		if err != nil {
+			slot.failed(notTheSource(err))
+			return
+		}
+		slot.done(u.content.sent - sent)
+	}()
+	if u.session == nil {
+		mounted, err := u.start(ctx)
+		if mounted || err != nil {
+			return repo.Mounted, err
+		}
+	}
+	if u.chunk > 0 {
+		return repo.Sent, u.sendChunks(ctx)
+	}
+	return repo.Sent, u.sendWhole(ctx)
+}
+
+// notTheSource leaves out what the destination is not to blame for.
+func notTheSource(err error) error {
+	if _, ok := errors.AsType[sourceError](err); ok {
+		return nil
+	}
+	return err
+}
+
+// recover decides what to do differently next time, and whether there is to be one.
+func (u *upload) recover(err error) bool {
+	if _, ok := errors.AsType[sourceError](err); ok {
+		return false
+	}
+	e, answered := asError(err)
+	switch {
+	case !answered:
+		u.resumeOrRestart()
+		return transient(err)
+	case e.Status == http.StatusUnauthorized && !u.denied: // the token ran out on the way
+		u.denied, u.session = true, nil
+		return true
+	case e.Status == http.StatusRequestEntityTooLarge:
+		return u.shrink()
+	case e.Status == http.StatusRequestedRangeNotSatisfiable && u.chunk > 0 && !u.resumed:
+		u.resumed = true
+		return true
+	case u.session != nil && u.chunk == 0 && refusesWhole(e):
+		u.chunk, u.session, u.learned = wholeChunk, nil, true
+		return true
+	case u.session != nil && u.chunk > 0 && e.Status == http.StatusNotFound && u.resumed:
+		u.session, u.resumed = nil, false // the session is gone
+		return true
+	case retryStatus(e.Status):
+		u.resumeOrRestart()
+		return true
+	}
+	return false
+}
+
+// resumeOrRestart goes on with a large blob where the registry has it, and
+// begins again with a small one.
+func (u *upload) resumeOrRestart() {
+	if u.session == nil || u.desc.Size < resumeFrom {
+		u.session = nil
+		return
+	}
+	if u.chunk == 0 {
+		u.chunk = wholeChunk
+	}
+	u.resumed = true
+}
+
+// shrink makes the requests smaller, until that makes no sense.
+func (u *upload) shrink() bool {
+	was := u.chunk
+	if was == 0 || was > 2*firstChunk {
+		was = min(2*firstChunk, u.desc.Size)
+	}
+	u.chunk, u.session, u.learned = was/2, nil, true
+	return u.chunk >= leastChunk
+}
+
+// refusesWhole reports answers of registries that take content by PATCH alone
+// (Artifactory answers 404, buildx issue 196).
+func refusesWhole(e *Error) bool {
+	switch e.Status {
+	case http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotImplemented, http.StatusLengthRequired:
+		return true
+	case http.StatusBadRequest:
+		return !e.has(oci.ErrDigestInvalid, oci.ErrSizeInvalid, oci.ErrNameInvalid)
+	}
+	return false
+}
+
+// start opens a session, with a mount if one is possible: registries that
+// cannot mount answer with a session. Any other answer to a mount leads to a
+// plain start, because some registries fail on mounts in ways of their own.
+func (u *upload) start(ctx context.Context) (mounted bool, err error) {
+	if u.from != "" {
+		from := u.from
+		u.from = ""
+		mounted, err = u.post(ctx, u.mountScope(from), url.Values{"mount": {u.desc.Digest.String()}, "from": {u.r.sibling(from)}})
+		if err == nil || ctx.Err() != nil || transient(err) {
+			return mounted, err
+		}
+	}
+	return u.post(ctx, u.scope, nil)
+}
+
+func (u *upload) mountScope(from string) scope {
+	if u.r.host.c.o.SkipMultipleScopes {
+		return u.scope
+	}
+	return u.scope.reading(u.r.sibling(from))
+}
+
+// sibling is the name of another repository in the registry's API.
+func (r *Repo) sibling(name string) string {
+	other, err := r.registry.repo(name)
+	if err != nil {
+		return name
+	}
+	return other.path
+}
+
+func (r *Repo) startCall(s scope, query url.Values) call {
+	return call{
+		method: http.MethodPost, path: r.path + "/blobs/uploads/", query: query, scope: s,
+		ok: []int{http.StatusAccepted}, missing: oci.ErrNameUnknown, bulk: true,
+	}
+}
+
+func (u *upload) post(ctx context.Context, s scope, query url.Values) (mounted bool, err error) {
+	c := u.r.startCall(s, query)
+	if query != nil {
+		c.ok = append(c.ok, http.StatusCreated)
+	}
+	err = u.r.host.exchange(ctx, c, func(resp *http.Response) error {
+		if resp.StatusCode == http.StatusCreated {
+			mounted = true
+			return nil
+		}
+		next := &session{}
+		if err := next.moved(resp); err != nil {
+			return err
+		}
+		u.session, u.resumed = next, false
+		return nil
+	})
+	return mounted, err
+}
+
+// sendWhole sends the blob in one PUT with its length and digest.
+func (u *upload) sendWhole(ctx context.Context) error {
+	if err := u.content.seek(ctx, 0); err != nil {
+		return err
+	}
+	return u.stream(ctx, u.finalCall(), u.desc.Size, u.finished)
+}
+
+// finalCall is the PUT that ends a session.
+func (u *upload) finalCall() call {
+	return call{
+		method: http.MethodPut, at: u.session.with(u.desc.Digest), scope: u.scope, bulk: true,
+		header:  http.Header{"Content-Type": {oci.MediaTypeOctetStream}},
+		ok:      []int{http.StatusCreated, http.StatusNoContent, http.StatusOK},
+		missing: oci.ErrBlobUploadUnknown,
+	}
+}
+
+// finished checks what the registry says that it has taken.
+func (u *upload) finished(resp *http.Response) error {
+	told, err := oci.ParseDigest(resp.Header.Get("Docker-Content-Digest"))
+	if err == nil && told.Algorithm() == u.desc.Digest.Algorithm() && told != u.desc.Digest {
+		return u.r.corrupt(u.desc.Digest, "the registry took it as "+told.String())
+	}
+	return nil
+}
+
+// stream sends the next n bytes of the content with a call.
+func (u *upload) stream(ctx context.Context, c call, n int64, use func(*http.Response) error) error {
+	if n == 0 {
+		if err := u.content.end(); err != nil {
+			return err
+		}
+		c.body = []byte{}
+		return u.r.host.exchange(ctx, c, use)
+	}
+	body := &upBody{src: io.LimitReader(u.content, n), sent: func(n int) { u.r.host.bytes.sent.Add(int64(n)) }}
+	c.stream, c.size = body, n
+	err := u.r.host.exchange(ctx, c, use)
+	failure := body.failure()
+	u.content.interrupt(err)
+	_ = body.Close()
+	if failure != nil {
+		return sourceError{failure}
+	}
+	return err
+}
+
+// sendChunks sends what the registry lacks in PATCH requests, each of a known
+// length, and ends the session with an empty PUT.
+func (u *upload) sendChunks(ctx context.Context) error {
+	offset := int64(0)
+	if u.resumed {
+		var err error
+		if offset, err = u.status(ctx); err != nil {
+			return err
+		}
+		u.resumed = false
+	}
+	if err := u.content.seek(ctx, offset); err != nil {
+		return err
+	}
+	for u.content.pos < u.desc.Size {
+		if err := u.sendChunk(ctx); err != nil {
+			return err
+		}
+	}
+	if err := u.stream(ctx, u.finalCall(), 0, u.finished); err != nil {
+		return err
+	}
+	if u.learned {
+		u.r.host.chunk.Store(u.chunk)
+	}
+	return nil
+}
+
+func (u *upload) sendChunk(ctx context.Context) error {
+	start := u.content.pos
+	n := min(max(u.chunk, u.session.minChunk), u.desc.Size-start)
+	c := call{
+		method: http.MethodPatch, at: u.session.at, scope: u.scope, bulk: true,
+		header:  http.Header{"Content-Type": {oci.MediaTypeOctetStream}},
+		ok:      []int{http.StatusAccepted, http.StatusCreated, http.StatusNoContent},
+		missing: oci.ErrBlobUploadUnknown,
+	}
+	if n < u.desc.Size {
+		c.header.Set("Content-Range", fmt.Sprintf("%d-%d", start, start+n-1))
+	}
+	err := u.stream(ctx, c, n, u.session.moved)
+	if err != nil {
+		u.content.pos = -1 // how much of it arrived is the registry's to say
+		return err
+	}
+	u.content.reached = max(u.content.reached, u.content.pos)
+	return nil
+}
+
+// status asks how many bytes the registry has.
+func (u *upload) status(ctx context.Context) (int64, error) {
+	offset := int64(0)
+	c := call{
+		method: http.MethodGet, at: u.session.at, scope: u.scope, bulk: true,
+		ok: []int{http.StatusNoContent, http.StatusOK, http.StatusAccepted}, missing: oci.ErrBlobUploadUnknown,
+	}
+	err := u.r.host.exchange(ctx, c, func(resp *http.Response) error {
+		_, last, _ := strings.Cut(resp.Header.Get("Range"), "-")
+		if n, err := strconv.ParseInt(last, 10, 64); err == nil && n > 0 { // "0-0" is also what an empty upload has
+			offset = n + 1
+		}
+		return u.session.moved(resp)
+	})
+	if err == nil && offset > u.desc.Size {
+		return 0, fmt.Errorf("%s: the registry has %d bytes of an upload of %d", u.r, offset, u.desc.Size)
+	}
+	u.content.reached = max(u.content.reached, offset)
+	return offset, err
+}
+
+// present asks whether the blob is there after all: the answer may have been
+// lost where the content was not.
+func (u *upload) present(ctx context.Context) bool {
+	err := u.r.host.once(ctx, u.r.blobCall(http.MethodHead, u.desc.Digest), nil)
+	return err == nil
+}
+
+// abandon cancels the session, if the registry lets us.
+func (u *upload) abandon(ctx context.Context) {
+	if u.session != nil {
+		u.r.cancel(ctx, u.session)
+	}
+}
+
+// cancel is a courtesy: what it fails with changes nothing.
+func (r *Repo) cancel(ctx context.Context, s *session) {
+	if ctx.Err() != nil {
+		return
+	}
+	c := call{method: http.MethodDelete, at: s.at, scope: push(r.path), ok: []int{http.StatusNoContent, http.StatusAccepted, http.StatusOK}}
+	_ = r.host.once(ctx, c, nil)
+}
