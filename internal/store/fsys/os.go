@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"syscall"
 )
 
 const (
@@ -82,6 +83,9 @@ func (d *disk) OpenFile(name string, flag int) (File, error) {
 		return nil, d.place(err)
 	}
 	f, err := d.open(local, flag)
+	if errors.Is(err, syscall.EISDIR) { // what opening a directory for writing gives
+		err = &fs.PathError{Op: "open", Path: name, Err: ErrNotRegular}
+	}
 	if err != nil {
 		return nil, d.place(err)
 	}
