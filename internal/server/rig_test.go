@@ -25,21 +25,28 @@ type rig struct {
 // newRig starts a server. reg nil is the fake itself.
 func newRig(t *testing.T, reg repo.Registry, o server.Options) *rig {
 	t.Helper()
-	r := &rig{t: t, access: make(chan server.Access, 10000)}
 	if reg == nil {
 		reg = newFake()
 	}
-	r.fake, _ = reg.(*fake)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	o.Access = func(a server.Access) { r.access <- a }
+	access := make(chan server.Access, 10000)
+	o.Access = func(a server.Access) { access <- a }
+	r := newServed(t, server.New(reg, o))
+	r.fake, _ = reg.(*fake)
+	r.access = access
+	return r
+}
+
+// newServed starts a server for any handler.
+func newServed(t *testing.T, h http.Handler) *rig {
+	t.Helper()
 	srv := httptest.NewUnstartedServer(nil)
-	srv.Config = server.HTTPServer(server.New(reg, o))
+	srv.Config = server.HTTPServer(h)
 	srv.Start()
 	t.Cleanup(srv.Close)
-	r.addr = srv.Listener.Addr().String()
-	return r
+	return &rig{t: t, addr: srv.Listener.Addr().String()}
 }
 
 // in is the rig for a subtest.

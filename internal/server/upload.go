@@ -174,10 +174,14 @@ func (s *server) chunk(c *call, u repo.Upload) error {
 	if n := c.req.ContentLength; n >= 0 && n != want {
 		return oci.ErrSizeInvalid.With(fmt.Sprintf("content range has %d bytes, the request %d", want, n))
 	}
-	if n, err := s.receive(c, u, want); err != nil || n == want {
+	n, err := s.receive(c, u, want)
+	if err != nil {
 		return err
 	}
-	return oci.ErrSizeInvalid.With(fmt.Sprintf("content range has %d bytes, the body fewer", want))
+	if more, _ := fill(c.source(), make([]byte, 1)); n < want || more > 0 {
+		return oci.ErrSizeInvalid.With(fmt.Sprintf("content range has %d bytes, the body %d or more", want, n+int64(more)))
+	}
+	return nil
 }
 
 // receive appends the body, at most limit bytes of it where limit is not
