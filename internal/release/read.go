@@ -1,0 +1,189 @@
+package release
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/repo"
+)
+
+// Names of the payload files that every release has (oc.md 11).
+const (
+	imageReferences = "image-references"
+	releaseMetadata = "release-metadata"
+)
+
+// Read reads the payload of a release image. From a list it takes the image of
+// the preferred platform, else the first. Layers are read from the top, where
+// the payload is, and only until it is complete: the others are not even
+// opened. All content is verified. The error says "unable to retrieve release
+// image info" where reading failed, which keeps the codes of package oci, and
+// "unable to load image-references" where the image is not a release.
+func Read(ctx context.Context, src repo.Source, t repo.Target, prefer oci.Platform) (*Payload, error) {
+	rd := &reader{src: src, name: "release image " + t.String()}
+	p := &Payload{}
+	files, err := rd.retrieve(ctx, t, prefer, p)
+	if err != nil {
+		return nil, fmt.Errorf("unable to retrieve release image info: %w", err)
+	}
+	if files.references == nil {
+		return nil, fmt.Errorf("unable to load image-references from release payload: no layer of %s has the file %s%s, so it is not a release image",
+			t, directory, imageReferences)
+	}
+	p.Verification = files.verification
+	if err := p.parseReferences(files.references); err != nil {
+		return nil, err
+	}
+	return p, p.parseMetadata(files.metadata)
+}
+
+type reader struct {
+	src  repo.Source
+	name string // for errors on content
+}
+
+// retrieve finds the image, fills in what the payload's files do not tell, and
+// returns those files.
+func (rd *reader) retrieve(ctx context.Context, t repo.Target, prefer oci.Platform, p *Payload) (*files, error) {
+	m, err := rd.image(ctx, t, prefer, p)
+	if err != nil {
+		return nil, err
+	}
+	if p.Arch, err = rd.arch(ctx, m.Config); err != nil {
+		return nil, err
+	}
+	found := &files{seen: map[string]bool{}}
+	for _, layer := range slices.Backward(m.Layers) {
+		if found.complete() {
+			break
+		}
+		if layer.IsForeign() {
+			continue // not in the registry; a payload never is in one
+		}
+		if err := rd.layer(ctx, layer, found); err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// image goes down from a list to an image and records the digests on the way.
+func (rd *reader) image(ctx context.Context, t repo.Target, prefer oci.Platform, p *Payload) (*oci.Manifest, error) {
+	for range oci.MaxDepth {
+		desc, body, err := rd.src.Manifest(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		m, err := oci.ParseManifest(desc.MediaType, body)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("manifest %s: %w", desc.Digest, err)
+		case oci.IsSchema1(m.MediaType):
+			return nil, fmt.Errorf("manifest %s is of Docker's schema 1, which no release has: %w", desc.Digest, oci.ErrUnsupported)
+		case !m.IsIndex():
+			p.Digest = desc.Digest
+			return m, nil
+		case len(m.Manifests) == 0:
+			return nil, fmt.Errorf("list %s has no images: %w", desc.Digest, oci.ErrManifestInvalid)
+		}
+		if p.ListDigest.IsZero() {
+			p.ListDigest = desc.Digest
+		}
+		t = repo.ByDigest(choose(m.Manifests, prefer).Digest)
+	}
+	return nil, fmt.Errorf("lists are nested more than %d deep: %w", oci.MaxDepth, oci.ErrManifestInvalid)
+}
+
+// choose returns the child for the preferred platform, else the first that is
+// an image.
+func choose(children []oci.Descriptor, prefer oci.Platform) oci.Descriptor {
+	for _, c := range children {
+		if c.Platform != nil && c.Platform.OS == prefer.OS && c.Platform.Architecture == prefer.Architecture {
+			return c
+		}
+	}
+	for _, c := range children {
+		if c.Platform == nil || !c.Platform.IsAttestation() {
+			return c
+		}
+	}
+	return children[0]
+}
+
+// arch reads the architecture from the image's config.
+func (rd *reader) arch(ctx context.Context, config *oci.Descriptor) (string, error) {
+	if config == nil || config.Size > oci.MaxManifestSize {
+		return "", fmt.Errorf("the image has no config, or one over %d bytes: %w", oci.MaxManifestSize, oci.ErrManifestInvalid)
+	}
+	content, err := rd.open(ctx, *config)
+	if err != nil {
+		return "", err
+	}
+	defer content.Close()
+	body, err := io.ReadAll(content)
+	if err != nil {
+		return "", err
+	}
+	var platform oci.Platform
+	if err := json.Unmarshal(body, &platform); err != nil {
+		return "", fmt.Errorf("config %s: %w", config.Digest, err)
+	}
+	return platform.Architecture, nil
+}
+
+// layer adds the payload files of a layer. It believes none of them before the
+// layer was read to its end and has its digest: a part cannot be verified.
+func (rd *reader) layer(ctx context.Context, desc oci.Descriptor, found *files) error {
+	if desc.Size > maxLayer {
+		return fmt.Errorf("layer %s has %d bytes: %w", desc.Digest, desc.Size, errLimit)
+	}
+	content, err := rd.open(ctx, desc)
+	if err != nil {
+		return err
+	}
+	defer content.Close()
+	upper := found.under()
+	err = ReadLayer(&canceled{ctx, content}, upper.add)
+	if errors.Is(err, errLimit) {
+		return fmt.Errorf("layer %s: %w", desc.Digest, err) // reading on is what it wants
+	}
+	// What is wrong with the content explains what is wrong with the archive.
+	if _, corrupt := io.Copy(io.Discard, &canceled{ctx, content}); corrupt != nil {
+		return corrupt
+	}
+	if err != nil {
+		return fmt.Errorf("layer %s: %w", desc.Digest, err)
+	}
+	*found = *upper
+	return nil
+}
+
+func (rd *reader) open(ctx context.Context, desc oci.Descriptor) (io.ReadCloser, error) {
+	opener := func(ctx context.Context, offset int64) (io.ReadCloser, error) {
+		return rd.src.OpenBlob(ctx, desc.Digest, offset)
+	}
+	content, err := repo.NewVerifier(ctx, desc, opener, rd.name)
+	if err != nil {
+		return nil, fmt.Errorf("blob %s: %w", desc.Digest, err)
+	}
+	return content, nil
+}
+
+// canceled ends a reader whose context has ended; files on a disk do not know.
+type canceled struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// Read implements io.Reader.
+func (c *canceled) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return c.r.Read(p)
+}

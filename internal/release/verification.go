@@ -1,0 +1,82 @@
+package release
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"sigs.k8s.io/yaml"
+)
+
+// verificationMark is the annotation of the ConfigMap that says how the
+// release's signatures are checked (oc.md 11).
+const verificationMark = "release.openshift.io/verification-config-map"
+
+// maxConfigMap is the largest ConfigMap that a cluster takes, in bytes.
+const maxConfigMap = 1 << 20
+
+// Verification names the keys and signature stores that a payload carries. It
+// says nothing about whether the release is genuine.
+type Verification struct {
+	File   string   // the payload file, "" where the payload has none
+	Keys   []string // names, "verifier-public-key-redhat", sorted
+	Stores []string // addresses, in the order of their names
+}
+
+// Present reports whether the payload carries a key to verify releases with.
+func (v Verification) Present() bool { return len(v.Keys) > 0 }
+
+// parseVerification reads a payload file, which may have several YAML
+// documents. ok tells whether one of them is the ConfigMap. What cannot be read
+// is not it: the keys only inform, and do not decide anything.
+func parseVerification(file string, content []byte) (v Verification, ok bool) {
+	if !bytes.Contains(content, []byte(verificationMark)) || len(content) > maxConfigMap {
+		return Verification{}, false
+	}
+	for _, doc := range bytes.Split(content, []byte("\n---")) {
+		var m configMap
+		if yaml.Unmarshal(doc, &m) == nil && m.isVerification() {
+			return m.verification(file), true
+		}
+	}
+	return Verification{}, false
+}
+
+type configMap struct {
+	Kind     string `json:"kind"`
+	Metadata struct {
+		Annotations map[string]string `json:"annotations"`
+	} `json:"metadata"`
+	Data       map[string]string `json:"data"`
+	BinaryData map[string]string `json:"binaryData"`
+}
+
+func (m *configMap) isVerification() bool {
+	_, marked := m.Metadata.Annotations[verificationMark]
+	return marked && m.Kind == "ConfigMap"
+}
+
+func (m *configMap) verification(file string) Verification {
+	v := Verification{File: file}
+	for _, data := range []map[string]string{m.Data, m.BinaryData} {
+		for _, name := range sortedKeys(data) {
+			switch {
+			case strings.HasPrefix(name, "verifier-public-key-"):
+				v.Keys = append(v.Keys, name)
+			case strings.HasPrefix(name, "store-"):
+				v.Stores = append(v.Stores, strings.TrimSpace(data[name]))
+			}
+		}
+	}
+	slices.Sort(v.Keys)
+	return v
+}
+
+func sortedKeys(m map[string]string) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
