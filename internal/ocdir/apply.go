@@ -46,8 +46,8 @@ func (f *facts) Apply(ctx context.Context, changes []kv.Change) error {
 	}
 	w.applying.Lock()
 	defer w.applying.Unlock()
-	if err := w.stage.usable(); err != nil {
-		return err
+	if w.failed != nil {
+		return fmt.Errorf("%s takes no more writes: %w", w.fs.Root(), w.failed)
 	}
 	if err := f.conditions(ctx, changes); err != nil {
 		return err
@@ -217,14 +217,12 @@ func (w *writer) remove(name string) error {
 func (w *writer) drop(ctx context.Context, d oci.Digest) error {
 	w.applying.Lock()
 	defer w.applying.Unlock()
-	found := false
-	if _, ok := w.stage.stat(d); ok {
-		found = true
-		if err := w.fs.Remove(stagedPath(d)); err != nil && !absent(err) {
-			return err
-		}
-		w.stage.gone(d)
+	err := w.stage.Delete(ctx, d)
+	if err != nil && !errors.Is(err, oci.ErrBlobUnknown) {
+		return err
 	}
+	found := err == nil
+	w.stage.setKnown(d, false)
 	all, err := w.tree.repositories(ctx, false)
 	if err != nil {
 		return err

@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"iter"
-	"strings"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/repo"
 	"github.com/airbridge-dev/airbridge/internal/store/cas"
 	"github.com/airbridge-dev/airbridge/internal/store/fsys"
 )
@@ -27,63 +26,61 @@ var errReadOnly = oci.ErrUnsupported.With("the directory is open for reading onl
 
 func unknown(d oci.Digest) error { return oci.ErrBlobUnknown.With("no blob " + d.String()) }
 
-// locate returns the path and size of a blob, staged ones first.
-func (b *blobs) locate(ctx context.Context, d oci.Digest) (string, int64, error) {
-	if b.write != nil {
-		if s, ok := b.write.stage.stat(d); ok {
-			return stagedPath(d), s.size, nil
-		}
-	}
-	a, info, err := b.tree.find(ctx, d)
-	if absent(err) {
-		return "", 0, unknown(d)
-	}
-	if err != nil {
-		return "", 0, err
-	}
-	return a.path(d), info.Size(), nil
-}
-
 // Stat implements cas.Store.
 func (b *blobs) Stat(ctx context.Context, d oci.Digest) (int64, error) {
-	_, size, err := b.locate(ctx, d)
-	return size, err
+	if b.write != nil {
+		defer b.write.still()()
+		size, err := b.write.stage.Stat(ctx, d)
+		if !errors.Is(err, oci.ErrBlobUnknown) {
+			return size, err
+		}
+	}
+	_, info, err := b.tree.find(ctx, d)
+	if absent(err) {
+		return 0, unknown(d)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
 }
 
-// Open implements cas.Store. A staged blob may be moved into a repository just
-// now, so that one that is gone is looked for again.
+// Open implements cas.Store.
 func (b *blobs) Open(ctx context.Context, d oci.Digest, offset int64) (io.ReadCloser, error) {
-	const tries = 3
-	for range tries {
-		path, _, err := b.locate(ctx, d)
-		if err != nil {
-			return nil, err
+	if b.write != nil {
+		defer b.write.still()()
+		r, err := b.write.stage.Open(ctx, d, offset)
+		if !errors.Is(err, oci.ErrBlobUnknown) {
+			return r, err
 		}
-		f, err := b.fs.Open(path)
-		if absent(err) {
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		if _, err := f.Seek(offset, io.SeekStart); err != nil {
-			return nil, errors.Join(err, f.Close())
-		}
-		return f, nil
 	}
-	return nil, unknown(d)
-}
-
-// Create implements cas.Store.
-func (b *blobs) Create(_ context.Context, id, algorithm string) (cas.Writer, error) {
-	if b.write == nil {
-		return nil, errReadOnly
+	a, _, err := b.tree.find(ctx, d)
+	if absent(err) {
+		return nil, unknown(d)
 	}
-	p, err := b.write.stage.create(id, algorithm)
 	if err != nil {
 		return nil, err
 	}
-	return p, nil
+	f, err := b.fs.Open(a.path(d))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := f.Seek(offset, io.SeekStart); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// Create implements cas.Store.
+func (b *blobs) Create(ctx context.Context, id, algorithm string) (cas.Writer, error) {
+	if b.write == nil {
+		return nil, errReadOnly
+	}
+	w, err := b.write.stage.Create(ctx, id, algorithm)
+	if err != nil {
+		return nil, err
+	}
+	return incoming{w, b.write.stage}, nil
 }
 
 // Resume implements cas.Store.
@@ -91,11 +88,11 @@ func (b *blobs) Resume(ctx context.Context, id string) (cas.Writer, error) {
 	if b.write == nil {
 		return nil, errReadOnly
 	}
-	p, err := b.write.stage.resume(ctx, id)
+	w, err := b.write.stage.Resume(ctx, id)
 	if err != nil {
 		return nil, err
 	}
-	return p, nil
+	return incoming{w, b.write.stage}, nil
 }
 
 // Sync implements cas.Store.
@@ -103,7 +100,7 @@ func (b *blobs) Sync(ctx context.Context) error {
 	if b.write == nil {
 		return nil
 	}
-	return b.write.stage.sync(ctx)
+	return b.write.stage.Sync(ctx)
 }
 
 // Delete implements cas.Store: the blob goes from all repositories.
@@ -114,20 +111,23 @@ func (b *blobs) Delete(ctx context.Context, d oci.Digest) error {
 	return b.write.drop(ctx, d)
 }
 
-// Recheck hashes content unless this process has done so or has written it.
-// The error matches oci.ErrDigestInvalid where every file of that name is
-// wrong; staged content is removed then, and what is in a repository is
-// replaced by the next commit.
+// Recheck implements cas.Rechecker. Files of this process are not hashed again.
+// Wrong content is removed from the stage, and left in v2/, where the next that
+// is committed replaces it.
 func (b *blobs) Recheck(ctx context.Context, d oci.Digest) error {
 	if b.write == nil {
 		return errReadOnly
 	}
 	err := b.write.stage.verify(ctx, d)
-	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+	if !errors.Is(err, oci.ErrBlobUnknown) {
 		return err
 	}
-	if _, err = b.write.source(ctx, d); absent(err) {
+	_, err = b.write.source(ctx, d)
+	switch {
+	case absent(err):
 		return unknown(d)
+	case errors.Is(err, oci.ErrDigestInvalid):
+		return &repo.CorruptError{Where: b.fs.Root(), Digest: d, Reason: err.Error()}
 	}
 	return err
 }
@@ -135,88 +135,65 @@ func (b *blobs) Recheck(ctx context.Context, d oci.Digest) error {
 // Walk implements cas.Store.
 func (b *blobs) Walk(ctx context.Context) iter.Seq2[cas.Blob, error] {
 	return func(yield func(cas.Blob, error) bool) {
-		if err := b.tree.scan(ctx); err != nil {
+		done, err := b.staged(ctx, yield)
+		if err == nil && !done {
+			err = b.walk(ctx, yield)
+		}
+		if err != nil && !errors.Is(err, errStopped) {
 			yield(cas.Blob{}, err)
-			return
-		}
-		for _, d := range b.digests() {
-			blob, err := b.entry(ctx, d)
-			if errors.Is(err, oci.ErrBlobUnknown) {
-				continue
-			}
-			if !yield(blob, err) || err != nil {
-				return
-			}
 		}
 	}
 }
 
-// digests returns those of all blobs.
-func (b *blobs) digests() []oci.Digest {
-	out := b.tree.digestsSeen()
-	if b.write == nil {
-		return out
+// staged yields what is staged and in no repository.
+func (b *blobs) staged(ctx context.Context, yield func(cas.Blob, error) bool) (done bool, err error) {
+	if err := b.tree.scan(ctx); err != nil || b.write == nil {
+		return false, err
 	}
-	for _, d := range b.write.stage.digests() {
-		if !b.tree.seen(d) {
-			out = append(out, d)
+	for blob, err := range b.write.stage.Walk(ctx) {
+		if err != nil {
+			return false, err
+		}
+		if _, _, err := b.tree.recall(blob.Digest); absent(err) && !yield(blob, nil) {
+			return true, nil
 		}
 	}
-	return out
+	return false, nil
 }
 
-func (b *blobs) entry(ctx context.Context, d oci.Digest) (cas.Blob, error) {
-	if err := ctx.Err(); err != nil {
-		return cas.Blob{}, err
+func (b *blobs) walk(ctx context.Context, yield func(cas.Blob, error) bool) error {
+	for _, d := range b.tree.digestsSeen() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		_, info, err := b.tree.recall(d)
+		if absent(err) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if !yield(cas.Blob{Digest: d, Size: info.Size(), ModTime: info.ModTime()}, nil) {
+			return errStopped
+		}
 	}
-	path, size, err := b.locate(ctx, d)
-	if err != nil {
-		return cas.Blob{}, err
-	}
-	info, err := b.fs.Lstat(path)
-	if absent(err) {
-		return cas.Blob{}, unknown(d)
-	}
-	if err != nil {
-		return cas.Blob{}, err
-	}
-	return cas.Blob{Digest: d, Size: size, ModTime: info.ModTime()}, nil
+	return nil
 }
 
 // Partials implements cas.Store.
-func (b *blobs) Partials(context.Context) iter.Seq2[cas.Partial, error] {
-	return func(yield func(cas.Partial, error) bool) {
-		if b.write == nil {
-			return
-		}
-		entries, err := b.write.stage.ids()
-		if err != nil {
-			yield(cas.Partial{}, err)
-			return
-		}
-		for _, e := range entries {
-			info, err := b.fs.Lstat(partialDir + "/" + e.Name())
-			if absent(err) {
-				continue
-			}
-			if err != nil {
-				yield(cas.Partial{}, err)
-				return
-			}
-			id := strings.TrimSuffix(e.Name(), suffix512)
-			if !yield(cas.Partial{ID: id, Size: info.Size(), ModTime: info.ModTime()}, nil) {
-				return
-			}
-		}
+func (b *blobs) Partials(ctx context.Context) iter.Seq2[cas.Partial, error] {
+	if b.write == nil {
+		return func(func(cas.Partial, error) bool) {}
 	}
+	return b.write.stage.Partials(ctx)
 }
 
 // DeletePartial implements cas.Store.
-func (b *blobs) DeletePartial(_ context.Context, id string) error {
+func (b *blobs) DeletePartial(ctx context.Context, id string) error {
 	if b.write == nil {
 		return errReadOnly
 	}
-	return b.write.stage.removePartial(id)
+	return b.write.stage.DeletePartial(ctx, id)
 }
 
 // Limits implements cas.Store.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"strings"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/repo"
@@ -81,12 +82,23 @@ func open(files fsys.FS, readOnly bool, sep string) (*Dir, error) {
 			return nil, err
 		}
 		d.lock, w = lock, newWriter(files, t)
-		if err := w.stage.load(); err != nil {
+		if err := clean(files); err != nil {
 			return nil, errors.Join(fmt.Errorf("opening %s: %w", files.Root(), err), d.Close())
 		}
 	}
 	d.CAS, d.KV = &blobs{fs: files, tree: t, write: w}, &facts{tree: t, write: w}
 	return d, nil
+}
+
+// clean removes the temporary files of a process that was killed.
+func clean(files fsys.FS) error {
+	entries, err := files.ReadDir(ownDir)
+	for _, e := range entries {
+		if name := ownDir + "/" + e.Name(); strings.HasPrefix(name, tempPrefix) {
+			err = errors.Join(err, files.Remove(name))
+		}
+	}
+	return err
 }
 
 // take locks the directory. The lock's file goes away with its holder, so that
@@ -132,7 +144,8 @@ func (d *Dir) Close() error {
 	if d.lock == nil {
 		return nil
 	}
-	for _, name := range []string{partialDir, stagedDir, lockFile, ownDir} {
+	staged := []string{stagedDir + "/" + oci.SHA256, stagedDir + "/" + oci.SHA512, stagedDir}
+	for _, name := range append(staged, partialDir, lockFile, ownDir) {
 		// A directory that is not empty stays; that is no failure.
 		_ = d.fs.Remove(name)
 	}

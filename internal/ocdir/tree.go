@@ -69,9 +69,15 @@ func newTree(fs fsys.FS, sep string) *tree {
 	}
 }
 
-// absent reports whether err says that a path is not there.
+// absent reports whether err says that there is nothing to read under a path:
+// nothing at all, or what is never read, a link or a device.
 func absent(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+	for _, nothing := range []error{fs.ErrNotExist, syscall.ENOTDIR, fsys.ErrLink, fsys.ErrNotRegular} {
+		if errors.Is(err, nothing) {
+			return true
+		}
+	}
+	return false
 }
 
 // content returns the information of a file that can be the content of d: a
@@ -207,13 +213,6 @@ func (t *tree) digestsSeen() []oci.Digest {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	return slices.Collect(maps.Keys(t.where))
-}
-
-func (t *tree) seen(d oci.Digest) bool {
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	_, ok := t.where[d]
-	return ok
 }
 
 // body reads a manifest that is intact, from manifests/ alone.

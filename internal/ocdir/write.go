@@ -24,7 +24,10 @@ type writer struct {
 	mu    sync.Mutex
 	sound map[file]bool // hashed by this process, or written by it
 
+	moving sync.RWMutex // content on its way from the stage into v2/
+
 	applying sync.Mutex      // guards what follows
+	failed   error           // why nothing more is written
 	made     map[string]bool // directories that are there for good
 	dirty    map[string]bool // directories to be synced
 	temps    int
@@ -148,7 +151,11 @@ func (w *writer) another(ctx context.Context, d oci.Digest) (string, error) {
 // putBlob makes a repository have a blob: a staged one is moved there, one of
 // another repository is linked.
 func (w *writer) putBlob(ctx context.Context, repository string, d oci.Digest) error {
-	if err := w.blob(ctx, repository, d); err == nil || !absent(err) && !errors.Is(err, oci.ErrDigestInvalid) {
+	err := w.blob(ctx, repository, d)
+	if err == nil {
+		return w.unstage(ctx, d)
+	}
+	if !absent(err) && !isCorrupt(err) {
 		return err
 	}
 	a := at{repo: repository, sep: w.tree.seps[0]}
@@ -167,7 +174,7 @@ func (w *writer) fill(ctx context.Context, a at, d oci.Digest) error {
 	if err == nil {
 		return w.move(ctx, a, d)
 	}
-	if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, oci.ErrDigestInvalid) {
+	if !errors.Is(err, oci.ErrBlobUnknown) && !isCorrupt(err) {
 		return err
 	}
 	from, err := w.source(ctx, d)
@@ -179,17 +186,33 @@ func (w *writer) fill(ctx context.Context, a at, d oci.Digest) error {
 
 // move puts a staged blob in its place, once it is durable.
 func (w *writer) move(ctx context.Context, a at, d oci.Digest) error {
-	if b, _ := w.stage.stat(d); !b.durable {
-		if err := w.stage.sync(ctx); err != nil {
-			return err
-		}
+	if err := w.stage.Sync(ctx); err != nil {
+		return err
 	}
+	w.moving.Lock()
+	defer w.moving.Unlock()
 	if err := w.fs.Rename(stagedPath(d), a.path(d)); err != nil {
 		return err
 	}
-	w.tree.note(d, a) // before it is gone from the stage: readers find it in one of them
-	w.stage.gone(d)
+	w.tree.note(d, a)
+	w.stage.setKnown(d, false)
 	return nil
+}
+
+// unstage removes content from the stage that has come into v2/ otherwise.
+func (w *writer) unstage(ctx context.Context, d oci.Digest) error {
+	if err := w.stage.Delete(ctx, d); err != nil && !errors.Is(err, oci.ErrBlobUnknown) {
+		return err
+	}
+	w.stage.setKnown(d, false)
+	return nil
+}
+
+// still keeps content from being moved while it is looked for; to be called
+// with the result at the end.
+func (w *writer) still() (end func()) {
+	w.moving.RLock()
+	return w.moving.RUnlock
 }
 
 // settled notes that a file was written.
@@ -284,9 +307,6 @@ func (w *writer) replace(name string, create func(name string) error) error {
 
 // temp returns a name that is free.
 func (w *writer) temp() (string, error) {
-	if err := w.fs.MkdirAll(stagedDir); err != nil {
-		return "", err
-	}
 	w.temps++
 	name := tempPrefix + strconv.Itoa(w.temps)
 	if err := w.fs.Remove(name); err != nil && !absent(err) {
@@ -316,7 +336,7 @@ func (w *writer) copyFile(ctx context.Context, from, to string, d oci.Digest) er
 	if err != nil {
 		return err
 	}
-	if _, err := copyHash(ctx, dst, src); err != nil {
+	if err := pour(ctx, dst, src); err != nil {
 		return errors.Join(err, dst.Close())
 	}
 	if err := errors.Join(dst.Sync(), dst.Close()); err != nil {
@@ -353,7 +373,8 @@ func (w *writer) flush() error {
 	slices.Sort(dirs)
 	for _, dir := range dirs {
 		if err := w.fs.SyncDir(dir); err != nil {
-			return w.stage.fail(fmt.Errorf("making entries durable: %w", err))
+			w.failed = fmt.Errorf("making entries durable: %w", err)
+			return w.failed
 		}
 	}
 	clear(w.dirty)
