@@ -104,7 +104,7 @@ func newEnd(s string) end {
 	if strings.HasPrefix(s, "/") {
 		return end{dir: s}
 	}
-	return end{wire: newWire(s, repository)}
+	return end{wire: newWire(s)}
 }
 
 func (e end) open(ctx context.Context, kind string, d oci.Descriptor) (io.ReadCloser, error) {
@@ -133,7 +133,7 @@ func (e end) writeFile(d oci.Digest, r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	buf := buffers.Get().(*[]byte) //nolint:errcheck,forcetypeassert // the pool holds nothing else
+	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
 	_, err = io.CopyBuffer(struct{ io.Writer }{f}, r, *buf)
 	if cerr := f.Close(); err == nil {

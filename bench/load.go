@@ -97,7 +97,7 @@ func (l *load) push(ctx context.Context, images []sample.TaggedImage) error {
 		return err
 	}
 	defer s.Stop()
-	to := newWire(s.Addr, repository)
+	to := newWire(s.Addr)
 	group, gctx := errgroup.WithContext(ctx)
 	group.SetLimit(4)
 	sent := map[oci.Digest]bool{}

@@ -106,7 +106,7 @@ func parse(args []string) (config, error) {
 	if c.scratch == "" {
 		c.scratch = filepath.Join(c.cache, "scratch")
 	}
-	for _, name := range strings.Split(c.only, ",") {
+	for name := range strings.SplitSeq(c.only, ",") {
 		if c.only != "" && !slices.ContainsFunc(works, func(w work) bool { return w.name == name }) {
 			return c, fmt.Errorf("-only: there is no work %q", name)
 		}

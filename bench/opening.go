@@ -56,7 +56,7 @@ func (b *bench) firstGet(ctx context.Context, root string) (seconds, mb float64,
 		return 0, 0, err
 	}
 	defer s.stop()
-	if err := newWire(s.addr, repository).has(ctx, "manifests", "v1", oci.MediaTypeDockerManifest); err != nil {
+	if err := newWire(s.addr).has(ctx, "manifests", "v1", oci.MediaTypeDockerManifest); err != nil {
 		return 0, 0, err
 	}
 	seconds = time.Since(begin).Seconds()

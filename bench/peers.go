@@ -134,7 +134,7 @@ func (b *bench) skopeo(program string) contender {
 
 // checkRegistry asks the target for every manifest and blob of the load.
 func (b *bench) checkRegistry(ctx context.Context, p place) error {
-	w := newWire(p.addr, repository)
+	w := newWire(p.addr)
 	for _, m := range b.load.Manifests {
 		name := m.Digest.String()
 		if m.Tag != "" {

@@ -59,7 +59,7 @@ func waitAndCount(pid int) int64 {
 	var info unix.Siginfo
 	for {
 		err := unix.Waitid(unix.P_PID, pid, &info, unix.WEXITED|unix.WNOWAIT, nil)
-		if err != unix.EINTR { //nolint:errorlint // a bare number
+		if err != unix.EINTR {
 			break
 		}
 	}

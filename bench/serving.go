@@ -93,7 +93,7 @@ func (b *bench) startServing(ctx context.Context, v *serving, dir string) (stop 
 
 // upload pushes the image to our server.
 func (v *serving) upload(ctx context.Context) error {
-	w := newWire(v.ours, repository)
+	w := newWire(v.ours)
 	for _, blob := range v.image.Blobs {
 		r, err := blob.Open(ctx, 0)
 		if err != nil {
@@ -200,7 +200,7 @@ func bareMain(args []string) error {
 		return err
 	}
 	fmt.Println("listening on", l.Addr())
-	return http.Serve(l, mux) //nolint:gosec // loopback, ended by kill
+	return http.Serve(l, mux)
 }
 
 // startNginx serves the files with Debian's nginx: two workers, sendfile.

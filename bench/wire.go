@@ -10,14 +10,14 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/oci"
 )
 
-// wire speaks to one repository over plain HTTP with nothing on top: no retry,
+// wire speaks to the repository of the loads over plain HTTP with nothing on top: no retry,
 // no token, no question whether the content is there.
 type wire struct {
 	client *http.Client
 	base   string // http://HOST/v2/REPOSITORY
 }
 
-func newWire(addr, repository string) *wire {
+func newWire(addr string) *wire {
 	t := &http.Transport{MaxIdleConnsPerHost: 4, DisableCompression: true, ReadBufferSize: 64 << 10, WriteBufferSize: 64 << 10}
 	return &wire{client: &http.Client{Transport: t}, base: "http://" + addr + "/v2/" + repository}
 }
