@@ -65,6 +65,11 @@ func (r *Repo) PutManifest(ctx context.Context, desc oci.Descriptor, body []byte
 	if err := desc.Digest.Check(body); err != nil {
 		return r.corrupt(desc.Digest, err.Error())
 	}
+	for _, tag := range tags {
+		if err := oci.CheckTag(tag); err != nil {
+			return err
+		}
+	}
 	p := manifestPut{r, desc, body}
 	if len(tags) == 0 || desc.Digest.Algorithm() != oci.Canonical {
 		done, err := p.put(ctx, desc.Digest.String(), tags)

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"context"
+	"encoding/json"
 	"iter"
 	"mime"
 	"net/http"
@@ -27,7 +28,7 @@ func (r *Repo) Name() string { return r.name }
 
 func (r *Repo) String() string { return r.registry.name + "/" + r.name }
 
-// maxTries of content that is not what its digest says: once more, in case it
+// integrityTries is how often content is fetched that is not what its digest says: once more, in case it
 // was the way here.
 const integrityTries = 2
 
@@ -118,12 +119,26 @@ func (r *Repo) checkManifest(resp *http.Response, body []byte, t repo.Target) (o
 	if err := d.Digest.Check(body); err != nil {
 		return d, r.corrupt(d.Digest, err.Error())
 	}
-	m, err := oci.ParseManifest(d.MediaType, body)
-	if err != nil {
+	d.Size = int64(len(body))
+	if d.MediaType, err = manifestType(d.MediaType, body); err != nil {
 		return d, requestError(resp.Request, err)
 	}
-	d.MediaType, d.Size = m.MediaType, int64(len(body))
 	return d, nil
+}
+
+// manifestType is the media type that a manifest was served with, or where that
+// says nothing the one it has inside. Manifests of types unknown here may hold
+// anything; what a web page's type is on, is none.
+func manifestType(served string, body []byte) (string, error) {
+	m, err := oci.ParseManifest(served, body)
+	if err == nil {
+		return m.MediaType, nil
+	}
+	generic := served == "" || strings.HasPrefix(served, "text/") || served == oci.MediaTypeOctetStream || served == "application/json"
+	if generic || oci.IsManifest(served) || !json.Valid(body) {
+		return "", err
+	}
+	return served, nil
 }
 
 // StatBlob implements repo.Source.
