@@ -59,8 +59,11 @@ func TestMirrorSources(t *testing.T) {
 		sources, mirrors []string
 		want             []cluster.MirrorSource
 	}{
-		{[]string{z, a + ":1", a + "@sha256:" + strings.Repeat("0", 64)}, []string{"r.x/z", "r.x/a:1", "r.x/z:2"},
-			[]cluster.MirrorSource{{Mirrors: []string{"r.x/z", "r.x/a"}, Source: a}, {Mirrors: []string{"r.x/z", "r.x/a"}, Source: z}}},
+		{
+			[]string{z, a + ":1", a + "@sha256:" + strings.Repeat("0", 64)},
+			[]string{"r.x/z", "r.x/a:1", "r.x/z:2"},
+			[]cluster.MirrorSource{{Mirrors: []string{"r.x/z", "r.x/a"}, Source: a}, {Mirrors: []string{"r.x/z", "r.x/a"}, Source: z}},
+		},
 		{[]string{a}, nil, nil},
 		{nil, []string{"r.x/a"}, nil},
 	} {
@@ -89,8 +92,10 @@ func TestReport(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			*r = cluster.Report{Program: "airbridge", UpdateImage: ref.MustParse("file://openshift/release:4.14.3-x86_64"),
-				Upload: pattern, Sources: sources, To: "file://openshift/release"}
+			*r = cluster.Report{
+				Program: "airbridge", UpdateImage: ref.MustParse("file://openshift/release:4.14.3-x86_64"),
+				Upload: pattern, Sources: sources, To: "file://openshift/release",
+			}
 		},
 	} {
 		r := base

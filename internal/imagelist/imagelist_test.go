@@ -43,11 +43,14 @@ func TestParseArgs(t *testing.T) {
 		{"none", nil, nil},
 		{"one destination", []string{"quay.io/a/b:v1", "reg:5000/x"}, []string{"argument 1: quay.io/a/b:v1 -> [reg:5000/x]"}},
 		{"many destinations", []string{"quay.io/a/b:v1", "reg:5000/x:y", "file://x", "s3://h/r/b/p:t"}, []string{
-			"argument 1: quay.io/a/b:v1 -> [reg:5000/x:y file://x s3://h/r/b/p:t]"}},
+			"argument 1: quay.io/a/b:v1 -> [reg:5000/x:y file://x s3://h/r/b/p:t]",
+		}},
 		{"pairs", []string{"a/b:1=r.x/a:1", "a/b:2=r.x/a"}, []string{
-			"argument 1: a/b:1 -> [r.x/a:1]", "argument 2: a/b:2 -> [r.x/a]"}},
+			"argument 1: a/b:1 -> [r.x/a:1]", "argument 2: a/b:2 -> [r.x/a]",
+		}},
 		{"wildcard", []string{"file://openshift/release:4.14.1*", "reg:5000/ocp4/openshift4"}, []string{
-			"argument 1: file://openshift/release:4.14.1* -> [reg:5000/ocp4/openshift4]"}},
+			"argument 1: file://openshift/release:4.14.1* -> [reg:5000/ocp4/openshift4]",
+		}},
 		{"digest", []string{"quay.io/a@" + digest + "=reg:5000/x"}, []string{"argument 1: quay.io/a@" + digest + " -> [reg:5000/x]"}},
 		{"all tags", []string{"quay.io/a", "reg:5000/x"}, []string{"argument 1: quay.io/a:* -> [reg:5000/x]"}},
 	} {
@@ -143,7 +146,8 @@ func TestExpand(t *testing.T) {
 		{[]string{"file://openshift/release:4.14.1*", "reg:5000/ocp"}, []string{
 			"file://openshift/release:4.14.1-x86_64 -> [reg:5000/ocp:4.14.1-x86_64]",
 			"file://openshift/release:4.14.1-x86_64-cli -> [reg:5000/ocp:4.14.1-x86_64-cli]",
-			"file://openshift/release:4.14.10-x86_64 -> [reg:5000/ocp:4.14.10-x86_64]"}},
+			"file://openshift/release:4.14.10-x86_64 -> [reg:5000/ocp:4.14.10-x86_64]",
+		}},
 		{[]string{"file://r:4.15*", "reg:5000/ocp:x", "reg:5000/b"}, []string{"file://r:4.15.0-x86_64 -> [reg:5000/ocp:x reg:5000/b:4.15.0-x86_64]"}},
 		{[]string{"q.io/a:1", "reg:5000/ocp", "reg:5000/ocp:2"}, []string{"q.io/a:1 -> [reg:5000/ocp:1 reg:5000/ocp:2]"}},
 		{[]string{"q.io/a@" + digest, "reg:5000/ocp", "reg:5000/ocp:2"}, []string{"q.io/a@" + digest + " -> [reg:5000/ocp reg:5000/ocp:2]"}},

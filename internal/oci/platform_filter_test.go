@@ -14,8 +14,13 @@ func TestPlatformFilter(t *testing.T) {
 		expr     string
 		amd, arm bool
 	}{
-		{"", true, true}, {".*", true, true}, {"linux/amd64", true, false}, {"arm64", false, true},
-		{"^linux/arm64$", false, false}, {"linux/arm64/v8", false, true}, {"linux/(amd64|arm64)", true, true},
+		{"", true, true},
+		{".*", true, true},
+		{"linux/amd64", true, false},
+		{"arm64", false, true},
+		{"^linux/arm64$", false, false},
+		{"linux/arm64/v8", false, true},
+		{"linux/(amd64|arm64)", true, true},
 		{"windows", false, false},
 	} {
 		f, err := oci.ParsePlatformFilter(tt.expr)

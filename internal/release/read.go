@@ -148,12 +148,12 @@ func (rd *reader) layer(ctx context.Context, desc oci.Descriptor, found *files) 
 	}
 	defer content.Close()
 	upper := found.under()
-	err = ReadLayer(&canceled{ctx, content}, upper.add)
+	err = ReadLayer(until(ctx, content), upper.add)
 	if errors.Is(err, errLimit) {
 		return fmt.Errorf("layer %s: %w", desc.Digest, err) // reading on is what it wants
 	}
 	// What is wrong with the content explains what is wrong with the archive.
-	if _, corrupt := io.Copy(io.Discard, &canceled{ctx, content}); corrupt != nil {
+	if _, corrupt := io.Copy(io.Discard, until(ctx, content)); corrupt != nil {
 		return corrupt
 	}
 	if err != nil {
@@ -174,16 +174,18 @@ func (rd *reader) open(ctx context.Context, desc oci.Descriptor) (io.ReadCloser,
 	return content, nil
 }
 
-// canceled ends a reader whose context has ended; files on a disk do not know.
-type canceled struct {
-	ctx context.Context
-	r   io.Reader
-}
+// readFunc is a reader made of its one method.
+type readFunc func(p []byte) (int, error)
 
 // Read implements io.Reader.
-func (c *canceled) Read(p []byte) (int, error) {
-	if err := c.ctx.Err(); err != nil {
-		return 0, err
-	}
-	return c.r.Read(p)
+func (f readFunc) Read(p []byte) (int, error) { return f(p) }
+
+// until ends a reader when the context ends; files on a disk do not know of it.
+func until(ctx context.Context, r io.Reader) io.Reader {
+	return readFunc(func(p []byte) (int, error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		return r.Read(p)
+	})
 }

@@ -2,6 +2,7 @@ package release
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"strings"
 
@@ -33,7 +34,7 @@ func parseVerification(file string, content []byte) (v Verification, ok bool) {
 	if !bytes.Contains(content, []byte(verificationMark)) || len(content) > maxConfigMap {
 		return Verification{}, false
 	}
-	for _, doc := range bytes.Split(content, []byte("\n---")) {
+	for doc := range bytes.SplitSeq(content, []byte("\n---")) {
 		var m configMap
 		if yaml.Unmarshal(doc, &m) == nil && m.isVerification() {
 			return m.verification(file), true
@@ -59,7 +60,7 @@ func (m *configMap) isVerification() bool {
 func (m *configMap) verification(file string) Verification {
 	v := Verification{File: file}
 	for _, data := range []map[string]string{m.Data, m.BinaryData} {
-		for _, name := range sortedKeys(data) {
+		for _, name := range slices.Sorted(maps.Keys(data)) {
 			switch {
 			case strings.HasPrefix(name, "verifier-public-key-"):
 				v.Keys = append(v.Keys, name)
@@ -70,13 +71,4 @@ func (m *configMap) verification(file string) Verification {
 	}
 	slices.Sort(v.Keys)
 	return v
-}
-
-func sortedKeys(m map[string]string) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
 }
