@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os/exec"
 	"testing"
+	"time"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/remote"
@@ -15,7 +16,7 @@ import (
 func push(t *testing.T, im *sample.Image) string {
 	t.Helper()
 	s := peer.DockerRegistry(t, peer.RegistryOptions{})
-	to, err := remote.New(remote.Options{Insecure: true}).Registry(s.Addr).Repo("team/app")
+	to, err := remote.New(remote.Options{Insecure: true, Now: time.Now}).Registry(s.Addr).Repo("team/app")
 	if err != nil {
 		t.Fatal(err)
 	}
