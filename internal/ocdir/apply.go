@@ -213,6 +213,29 @@ func (w *writer) remove(name string) error {
 	return err
 }
 
+// removeWrong removes all files that are named by d and have other content.
+func (w *writer) removeWrong(ctx context.Context, d oci.Digest) error {
+	w.applying.Lock()
+	defer w.applying.Unlock()
+	all, err := w.tree.repositories(ctx, false)
+	if err != nil {
+		return err
+	}
+	for _, name := range all.at {
+		for _, a := range w.tree.places(name, d) {
+			wrong := errors.Is(w.sure(ctx, a, d), oci.ErrDigestInvalid)
+			if !wrong || a.manifest && w.isTag(name, fileName(d, a.sep)) {
+				continue
+			}
+			if err := w.remove(a.path(d)); err != nil {
+				return err
+			}
+		}
+	}
+	w.tree.forget(d)
+	return w.flush()
+}
+
 // drop removes a blob everywhere. What is staged goes first.
 func (w *writer) drop(ctx context.Context, d oci.Digest) error {
 	w.applying.Lock()

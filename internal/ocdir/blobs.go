@@ -112,8 +112,7 @@ func (b *blobs) Delete(ctx context.Context, d oci.Digest) error {
 }
 
 // Recheck implements cas.Rechecker. Files of this process are not hashed again.
-// Wrong content is removed from the stage, and left in v2/, where the next that
-// is committed replaces it.
+// One good copy in any repository is enough; without one all are removed.
 func (b *blobs) Recheck(ctx context.Context, d oci.Digest) error {
 	if b.write == nil {
 		return errReadOnly
@@ -127,7 +126,8 @@ func (b *blobs) Recheck(ctx context.Context, d oci.Digest) error {
 	case absent(err):
 		return unknown(d)
 	case errors.Is(err, oci.ErrDigestInvalid):
-		return &repo.CorruptError{Where: b.fs.Root(), Digest: d, Reason: err.Error()}
+		wrong := &repo.CorruptError{Where: b.fs.Root(), Digest: d, Reason: err.Error()}
+		return errors.Join(wrong, b.write.removeWrong(ctx, d))
 	}
 	return err
 }

@@ -3,12 +3,15 @@ package ocdir
 import (
 	"archive/tar"
 	"compress/gzip"
+	"context"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
 	"testing"
 
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/repo"
 	"github.com/airbridge-dev/airbridge/internal/store/fsys"
 )
 
@@ -90,4 +93,23 @@ func openFS(t *testing.T, files fsys.FS, readOnly bool) *Dir {
 	}
 	t.Cleanup(func() { dir.Close() })
 	return dir
+}
+
+func opener(r repo.Repo, d oci.Digest) repo.Opener {
+	return func(ctx context.Context, offset int64) (io.ReadCloser, error) { return r.OpenBlob(ctx, d, offset) }
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newFS is the file system of an empty directory.
+func newFS(t *testing.T) fsys.FS {
+	t.Helper()
+	files, err := fsys.OS(t.TempDir())
+	must(t, err)
+	return files
 }

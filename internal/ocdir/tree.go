@@ -110,6 +110,20 @@ func (t *tree) blob(repository string, d oci.Digest) (at, fs.FileInfo, error) {
 	return at{}, nil, fs.ErrNotExist
 }
 
+// places lists all files of a repository that are named by a digest.
+func (t *tree) places(repository string, d oci.Digest) []at {
+	var out []at
+	for _, sep := range t.seps {
+		for _, manifest := range []bool{false, true} {
+			a := at{repo: repository, manifest: manifest, sep: sep}
+			if _, err := t.content(a.path(d), d); err == nil {
+				out = append(out, a)
+			}
+		}
+	}
+	return out
+}
+
 // note remembers a place of content, the latest for choice: who has just asked
 // a repository for a blob gets that repository's copy.
 func (t *tree) note(d oci.Digest, a at) {
