@@ -109,8 +109,8 @@ func (w *writer) tidy(s *state) error {
 	return w.compactIfDue()
 }
 
-// remove deletes files that the newest snapshot replaced, once that snapshot
-// is sure to stay. What is left is removed another time.
+// remove deletes files that the newest snapshot replaced, once the name of that
+// snapshot is durable. What is left is removed another time.
 func (w *writer) remove(names []string) {
 	if err := w.fs.SyncDir(w.o.Dir); err != nil {
 		return
@@ -139,13 +139,15 @@ func (w *writer) compact() error {
 	if err := w.fs.Rename(temp, name); err != nil {
 		return err
 	}
-	if err := w.fs.SyncDir(w.o.Dir); err != nil {
-		return err
-	}
 	if err := w.adopt(name, foot); err != nil {
 		return err
 	}
-	return w.removeOld()
+	names, err := readNames(w.fs, w.o.Dir)
+	if err != nil {
+		return err
+	}
+	w.remove(names.stale(w.o.Dir))
+	return nil
 }
 
 // cut ends the present log and returns what it and all before it add up to.
@@ -156,10 +158,7 @@ func (w *writer) cut() (*view, footer, error) {
 	if err != nil {
 		return nil, footer{}, err
 	}
-	if w.file != nil {
-		_ = w.file.Close() // all of it is flushed
-		w.file = nil
-	}
+	w.endFile()
 	return v, footer{number: w.last + 1, next: w.next, prev: w.prev}, nil
 }
 
@@ -245,22 +244,15 @@ func (w *writer) adopt(name string, foot footer) error {
 			rest.set(it)
 		}
 	}
-	w.tree, w.old = rest, false
+	w.tree = rest
+	if w.carryFrom < foot.next {
+		w.carry, w.carryFrom = nil, foot.next
+	}
 	w.size = 0
 	if w.prev.log >= foot.number {
 		w.size = w.prev.bytes
 	}
 	old := w.view.Swap(&view{snap: snap, root: w.tree.freeze()})
 	old.snap.release()
-	return nil
-}
-
-// removeOld removes what the newest snapshot replaced.
-func (w *writer) removeOld() error {
-	names, err := readNames(w.fs, w.o.Dir)
-	if err != nil {
-		return err
-	}
-	w.remove(names.stale(w.o.Dir))
 	return nil
 }

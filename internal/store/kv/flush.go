@@ -50,7 +50,10 @@ func (w *writer) write(g *group) error {
 		}
 	}
 	if _, err := w.file.Write(g.buf); err != nil {
-		return w.abandon(err)
+		// The disk is full, for instance. Part of the group may stand in this
+		// log now, which the header of the next one rules out.
+		w.endFile()
+		return fmt.Errorf("writing %s: %w", w.path(), err)
 	}
 	if err := w.file.Sync(); err != nil {
 		return flushFailed(w.path(), err)
@@ -60,20 +63,8 @@ func (w *writer) write(g *group) error {
 	w.sum.Sum(w.prev.sum[:0])
 	w.size += int64(len(g.buf))
 	w.next += uint64(len(g.items))
+	w.carryFrom = w.next
 	return nil
-}
-
-// abandon gives up a log to which a group could not be written, because the
-// disk is full for instance. What is durable in it stays; part of the group
-// may follow that, which the header of the next log will rule out.
-func (w *writer) abandon(cause error) error {
-	err := fmt.Errorf("writing %s: %w", w.path(), cause)
-	closeErr := w.file.Close()
-	w.file = nil
-	if closeErr != nil {
-		return flushFailed(w.path(), errors.Join(cause, closeErr))
-	}
-	return err
 }
 
 // publish makes a durable group visible.
@@ -115,11 +106,14 @@ func (w *writer) settle(g *group, err error) {
 
 func (w *writer) path() string { return fileName(w.o.Dir, w.prev.log, logExt) }
 
-// begin starts the log of this process, or its next one, with a header that is
-// durable before any fact follows.
+// begin starts the log of this process, or its next one: the header, durable
+// before any fact follows, and what has to be repeated.
 func (w *writer) begin() error {
-	if err := w.settleDir(); err != nil {
-		return err
+	if !w.made {
+		if err := w.makeDir(); err != nil {
+			return err
+		}
+		w.made = true
 	}
 	w.last++ // a number is used once, so that readers may rely on names
 	name := fileName(w.o.Dir, w.last, logExt)
@@ -127,42 +121,41 @@ func (w *writer) begin() error {
 	if err != nil {
 		return err
 	}
-	head := appendHeader(nil, header{log: w.last, next: w.next, prev: w.prev})
-	if _, err := file.Write(head); err != nil {
-		return w.unmake(name, errors.Join(err, file.Close()))
-	}
-	if err := w.flushNew(file, name); err != nil {
-		return errors.Join(err, file.Close())
+	head := appendHeader(nil, header{log: w.last, next: w.carryFrom, carry: w.next - w.carryFrom, prev: w.prev})
+	if err := w.writeStart(file, name, head); err != nil {
+		// What stays of it if it cannot be removed is ignored: no later log names it.
+		return errors.Join(err, file.Close(), w.fs.Remove(name))
 	}
 	w.file, w.sum = file, sha256.New()
 	w.sum.Write(head)
-	w.prev = link{log: w.last, bytes: int64(len(head))}
+	w.sum.Write(w.carry)
+	w.prev = link{log: w.last, bytes: int64(len(head) + len(w.carry))}
 	w.sum.Sum(w.prev.sum[:0])
-	w.size += int64(len(head))
+	w.size += w.prev.bytes
+	w.carry, w.carryFrom = nil, w.next
 	return nil
 }
 
-// settleDir makes durable what the new log rests on: its directory, and the
-// last log where a process was killed between writing and flushing it.
-func (w *writer) settleDir() error {
-	if !w.made {
-		if err := w.makeDir(); err != nil {
-			return err
-		}
-		w.made = true
-	}
-	if !w.old {
-		return nil
-	}
-	name := fileName(w.o.Dir, w.prev.log, logExt)
-	file, err := w.fs.OpenFile(name, os.O_RDWR)
-	if err != nil {
+// writeStart writes and flushes the beginning of a log and its name.
+func (w *writer) writeStart(file fsys.File, name string, head []byte) error {
+	if _, err := file.Write(head); err != nil {
 		return err
 	}
-	if err := errors.Join(file.Sync(), file.Close()); err != nil {
+	if err := file.Sync(); err != nil {
 		return flushFailed(name, err)
 	}
-	w.old = false
+	if err := w.fs.SyncDir(w.o.Dir); err != nil {
+		return flushFailed(w.o.Dir, err)
+	}
+	if len(w.carry) == 0 {
+		return nil
+	}
+	if _, err := file.Write(w.carry); err != nil {
+		return err
+	}
+	if err := file.Sync(); err != nil {
+		return flushFailed(name, err)
+	}
 	return nil
 }
 
@@ -179,24 +172,4 @@ func (w *writer) makeDir() error {
 		parent = path.Join(parent, name)
 	}
 	return nil
-}
-
-// flushNew makes a new file durable, with its name.
-func (w *writer) flushNew(file fsys.File, name string) error {
-	if err := file.Sync(); err != nil {
-		return flushFailed(name, err)
-	}
-	if err := w.fs.SyncDir(w.o.Dir); err != nil {
-		return flushFailed(w.o.Dir, err)
-	}
-	return nil
-}
-
-// unmake removes a log that could not be begun, so that the next one does not
-// seem to leave it out. If that fails the writer cannot go on.
-func (w *writer) unmake(name string, cause error) error {
-	if err := errors.Join(w.fs.Remove(name), w.fs.SyncDir(w.o.Dir)); err != nil {
-		return flushFailed(name, errors.Join(cause, err))
-	}
-	return cause
 }

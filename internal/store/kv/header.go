@@ -22,10 +22,17 @@ type link struct {
 }
 
 // header is the first line of a log.
+//
+// The last write of the log before may not be durable, even if it can be read
+// and flushing that file succeeds: a flush that failed is not made good by a
+// later one. So a new log goes on behind what is proven to be durable there
+// and repeats the rest. It takes effect when all of the repetition is in it;
+// until then the log before counts to its end.
 type header struct {
-	log  uint64 // its number, as in its name
-	next uint64 // the number of its first fact
-	prev link   // the log it continues
+	log   uint64 // its number, as in its name
+	next  uint64 // the number of its first fact
+	carry uint64 // how many facts at its beginning are repeated
+	prev  link   // the log it continues
 }
 
 // headerJSON is the written form of a header, behind the checksum.
@@ -34,6 +41,7 @@ type headerJSON struct {
 	Version int       `json:"version"`
 	Log     uint64    `json:"log"`
 	Next    uint64    `json:"next"`
+	Carry   uint64    `json:"carry,omitempty"`
 	Prev    *linkJSON `json:"prev,omitempty"`
 }
 
@@ -50,7 +58,7 @@ var errVersion = errors.New("written by a newer version of this program")
 
 // appendHeader appends the first line of a log, with its line feed.
 func appendHeader(b []byte, h header) []byte {
-	j := headerJSON{Format: formatName, Version: formatVersion, Log: h.log, Next: h.next}
+	j := headerJSON{Format: formatName, Version: formatVersion, Log: h.log, Next: h.next, Carry: h.carry}
 	if h.prev.log > 0 {
 		j.Prev = &linkJSON{h.prev.log, h.prev.bytes, hex.EncodeToString(h.prev.sum[:])}
 	}
@@ -78,9 +86,12 @@ func parseHeader(line []byte) (header, error) {
 	if j.Version != formatVersion {
 		return header{}, fmt.Errorf("version %d: %w", j.Version, errVersion)
 	}
-	h := header{log: j.Log, next: j.Next}
+	h := header{log: j.Log, next: j.Next, carry: j.Carry}
 	if j.Prev != nil {
 		h.prev, err = parseLink(*j.Prev)
+	}
+	if h.log <= h.prev.log || h.next+h.carry < h.next {
+		return header{}, errFields
 	}
 	if err != nil || !bytes.Equal(appendHeader(nil, h), append(bytes.Clone(line), '\n')) {
 		return header{}, errFields

@@ -1,11 +1,10 @@
 package kv
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/airbridge-dev/airbridge/internal/store/fsys"
 )
@@ -15,15 +14,15 @@ type state struct {
 	names listing
 	snap  *snapshot // nil for none
 	tree  tree      // what the logs say since
-	prev  link      // the last log with anything valid in it
+	prev  link      // what the next log continues
 	next  uint64    // the number of the next fact
 	bytes int64     // valid bytes of the logs since the snapshot
-	tail  *decoder  // at the end of the last log; nil for none
-	torn  tornLog
+	tail  *decoder  // of the last log that counts; nil for none
+	begun begunLog
 }
 
-// tornLog is a last log whose header was never finished.
-type tornLog struct {
+// begunLog is a last log that does not take effect yet.
+type begunLog struct {
 	path string // "" for none
 	size int64
 }
@@ -77,31 +76,16 @@ func (s *state) useSnapshot(fs fsys.FS, path string, number uint64) error {
 	return nil
 }
 
-// head is a log whose header was read.
-type head struct {
-	header
-	path string
-	raw  []byte
-}
-
 // replay reads the logs behind the snapshot.
 func (s *state) replay(fs fsys.FS, dir string) error {
-	var heads []head
-	for _, n := range s.names.live() {
-		h, torn, err := readHead(fs, fileName(dir, n, logExt), n)
-		if err != nil {
-			return err
-		}
-		if s.torn = torn; torn.path == "" {
-			heads = append(heads, h)
-		}
+	chain, err := s.chain(fs, dir)
+	if err != nil {
+		return err
 	}
-	for i, h := range heads {
+	for i, h := range chain {
 		limit := int64(-1)
-		if i+1 < len(heads) {
-			if limit = heads[i+1].prev.bytes; heads[i+1].prev.log != h.log {
-				return gap(heads[i+1], link{log: h.log})
-			}
+		if i+1 < len(chain) {
+			limit = chain[i+1].prev.bytes
 		}
 		if err := s.replayLog(fs, h, limit); err != nil {
 			return err
@@ -110,11 +94,60 @@ func (s *state) replay(fs fsys.FS, dir string) error {
 	return nil
 }
 
+// chain returns the heads of the logs that count, in order: the last one that
+// takes effect, the one it continues, and so on back to the snapshot. What is
+// left out was begun and given up before anything in it was acknowledged.
+func (s *state) chain(fs fsys.FS, dir string) ([]head, error) {
+	live := s.names.live()
+	h, err := s.last(fs, dir, live)
+	if err != nil || h.log == 0 {
+		return nil, err
+	}
+	chain := []head{h}
+	for h.prev.log > 0 && h.prev.log >= s.names.newest() {
+		if _, found := slices.BinarySearch(live, h.prev.log); !found {
+			return nil, gap(h, "which is missing")
+		}
+		before, err := readHead(fs, fileName(dir, h.prev.log, logExt), h.prev.log)
+		if err != nil {
+			return nil, err
+		}
+		if before.log == 0 {
+			return nil, gap(h, "which has no header")
+		}
+		h = before
+		chain = append(chain, h)
+	}
+	slices.Reverse(chain)
+	return chain, nil
+}
+
+// last returns the head of the last log that takes effect, if there is one.
+func (s *state) last(fs fsys.FS, dir string, live []uint64) (head, error) {
+	for i, n := range slices.Backward(live) {
+		h, err := readHead(fs, fileName(dir, n, logExt), n)
+		if err != nil {
+			return head{}, err
+		}
+		if h.log > 0 {
+			ok, err := h.inEffect(fs)
+			if ok || err != nil {
+				return h, err
+			}
+		}
+		if i == len(live)-1 {
+			s.begun = begunLog{h.path, h.size}
+		}
+	}
+	return head{}, nil
+}
+
 // replayLog reads a log that comes next. limit is how much of it counts, as
 // the next log says; -1 for the last log.
 func (s *state) replayLog(fs fsys.FS, h head, limit int64) error {
-	if h.prev != s.prev || h.next != s.next {
-		return gap(h, s.prev)
+	// A snapshot may hold what the log behind it repeats.
+	if h.prev != s.prev || (h.next != s.next && h.next+h.carry != s.next) {
+		return gap(h, "which is not as it was when this one was begun")
 	}
 	file, err := fs.Open(h.path)
 	if err != nil {
@@ -123,18 +156,18 @@ func (s *state) replayLog(fs fsys.FS, h head, limit int64) error {
 	defer file.Close()
 	d := newDecoder(h.path, h.header, h.raw)
 	if limit < 0 {
-		err = d.readTail(section(file, d.good, math.MaxInt64), s.apply)
+		err = d.readTail(section(file, d.good(), math.MaxInt64), math.MaxUint64, s.apply)
 	} else {
-		err = d.readAll(section(file, d.good, limit), s.apply)
+		err = d.readAll(section(file, d.good(), limit), s.apply)
 	}
-	if err == nil && limit >= 0 && d.good != limit {
-		err = d.corrupt(d.line+1, fmt.Sprintf("it has %d valid bytes instead of %d", d.good, limit))
+	if err == nil && limit >= 0 && d.good() != limit {
+		err = d.corrupt(d.line+1, fmt.Sprintf("it has %d valid bytes instead of %d", d.good(), limit))
 	}
 	if err != nil {
 		return err
 	}
 	s.tail, s.prev, s.next = d, d.link(), d.next
-	s.bytes += d.good
+	s.bytes += d.good()
 	return nil
 }
 
@@ -144,53 +177,13 @@ func (s *state) apply(items []item) {
 	}
 }
 
-// gap is the error of a log that does not continue the one before it.
-func gap(h head, before link) error {
-	reason := fmt.Sprintf("it continues log %d, but what is before it ends with log %d", h.prev.log, before.log)
-	if h.prev.log == before.log {
-		reason = fmt.Sprintf("log %d is not as it was when this one was begun", before.log)
-	}
+// gap is the error of a log that does not continue what is before it.
+func gap(h head, why string) error {
+	reason := fmt.Sprintf("it continues log %d, %s", h.prev.log, why)
 	return &CorruptError{Path: h.path, Line: 1, Reason: reason}
 }
 
 // section is the part of a file from one offset to another.
 func section(file io.ReaderAt, from, to int64) io.Reader {
 	return io.NewSectionReader(file, from, to-from)
-}
-
-// maxHeader is more than a header can have, in bytes.
-const maxHeader = 4096
-
-// readHead reads the header of a log. A log that ends with its first line, and
-// that line not whole, was begun by a process that got no further.
-func readHead(fs fsys.FS, path string, number uint64) (head, tornLog, error) {
-	file, err := fs.Open(path)
-	if err != nil {
-		return head{}, tornLog{}, err
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return head{}, tornLog{}, err
-	}
-	start, err := io.ReadAll(section(file, 0, maxHeader))
-	if err != nil {
-		return head{}, tornLog{}, fmt.Errorf("reading %s: %w", path, err)
-	}
-	line, _, whole := bytes.Cut(start, []byte{'\n'})
-	h, err := parseHeader(line)
-	if errors.Is(err, errVersion) {
-		return head{}, tornLog{}, fmt.Errorf("%s: %w", path, err)
-	}
-	if !whole || err != nil {
-		if info.Size() <= int64(len(line)+1) {
-			return head{}, tornLog{path, info.Size()}, nil
-		}
-		return head{}, tornLog{}, &CorruptError{Path: path, Line: 1, Reason: "it is not the header of a log"}
-	}
-	if h.log != number {
-		reason := fmt.Sprintf("it is log %d by its content", h.log)
-		return head{}, tornLog{}, &CorruptError{Path: path, Line: 1, Reason: reason}
-	}
-	return head{header: h, path: path, raw: start[:len(line)+1]}, tornLog{}, nil
 }

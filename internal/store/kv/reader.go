@@ -71,9 +71,9 @@ func (r *reader) look() error {
 // which a new beginning will explain.
 func (r *reader) extend() bool {
 	s := r.state
-	if s.torn.path != "" {
-		info, err := r.fs.Lstat(s.torn.path)
-		return err == nil && info.Size() == s.torn.size
+	if s.begun.path != "" {
+		info, err := r.fs.Lstat(s.begun.path)
+		return err == nil && info.Size() == s.begun.size
 	}
 	if s.tail == nil {
 		return true
@@ -84,15 +84,15 @@ func (r *reader) extend() bool {
 	}
 	defer file.Close()
 	info, err := file.Stat()
-	if err != nil || info.Size() < s.tail.good {
+	if err != nil || info.Size() < s.tail.good() {
 		return false
 	}
-	before := s.tail.good
+	before := s.tail.good()
 	if info.Size() == before {
 		return true
 	}
-	err = s.tail.readTail(section(file, before, math.MaxInt64), s.apply)
-	if s.tail.good > before {
+	err = s.tail.readTail(section(file, before, math.MaxInt64), math.MaxUint64, s.apply)
+	if s.tail.good() > before {
 		r.view.Store(&view{snap: s.snap, root: s.tree.freeze()})
 	}
 	return err == nil

@@ -16,23 +16,39 @@ type decoder struct {
 	path string // for messages
 	log  uint64
 	line int    // lines taken, the header counted
-	good int64  // bytes up to the end of the last whole Apply
 	next uint64 // the number the next fact has to have
-	sum  hash.Hash
+
+	// What is proven to be durable, because a later write follows it: its
+	// bytes, the header counted, their hash, and the fact behind them.
+	flushed     int64
+	sum         hash.Hash
+	flushedNext uint64
+	group       []byte // the lines of the last write, which nothing follows
 }
 
 // newDecoder begins behind a header, given as it stands in the file.
 func newDecoder(path string, h header, raw []byte) *decoder {
-	d := &decoder{path: path, log: h.log, line: 1, good: int64(len(raw)), next: h.next, sum: sha256.New()}
+	d := &decoder{path: path, log: h.log, line: 1, next: h.next, sum: sha256.New()}
+	d.flushed, d.flushedNext = int64(len(raw)), h.next
 	d.sum.Write(raw)
 	return d
 }
 
-// link names what was replayed so far.
+// link names what is proven to be durable.
 func (d *decoder) link() link {
-	l := link{log: d.log, bytes: d.good}
+	l := link{log: d.log, bytes: d.flushed}
 	d.sum.Sum(l.sum[:0])
 	return l
+}
+
+// good is how many bytes were replayed, up to the end of a whole Apply.
+func (d *decoder) good() int64 { return d.flushed + int64(len(d.group)) }
+
+// settle notes that what was replayed is known to be durable.
+func (d *decoder) settle() {
+	d.sum.Write(d.group)
+	d.flushed, d.flushedNext = d.good(), d.next
+	d.group = d.group[:0]
 }
 
 func (d *decoder) corrupt(line int, reason string) error {
@@ -42,37 +58,43 @@ func (d *decoder) corrupt(line int, reason string) error {
 // batch collects the lines of one Apply.
 type batch struct {
 	raw   []byte
+	write bool // begins a write
 	items []item
 	left  int // lines still to come
 }
 
 // take checks that a line is the next one and adds it to the batch.
-func (d *decoder) take(line []byte, b *batch) (fact, error) {
+func (d *decoder) take(line []byte, b *batch) error {
 	body, whole := bytes.CutSuffix(line, []byte{'\n'})
 	if !whole {
-		return fact{}, errors.New("the line is not complete")
+		return errors.New("the line is not complete")
 	}
 	f, err := parseFact(body)
 	if err != nil {
-		return fact{}, err
+		return err
 	}
 	if want := d.next + uint64(len(b.items)); f.n != want {
-		return fact{}, fmt.Errorf("fact %d is here instead of fact %d", f.n, want)
+		return fmt.Errorf("fact %d is here instead of fact %d", f.n, want)
 	}
 	if len(b.items) > 0 && f.more != b.left-1 {
-		return fact{}, errors.New("it does not continue the lines before it")
+		return errors.New("it does not continue the lines before it")
+	}
+	if len(b.items) == 0 {
+		b.write = f.write
 	}
 	b.left = f.more
 	b.raw = append(b.raw, line...)
 	b.items = append(b.items, item{key: f.key, value: f.value, n: f.n})
-	return f, nil
+	return nil
 }
 
 // finish hands a whole batch on and counts it.
 func (d *decoder) finish(b *batch, apply func([]item)) {
 	apply(b.items)
-	d.sum.Write(b.raw)
-	d.good += int64(len(b.raw))
+	if b.write {
+		d.settle()
+	}
+	d.group = append(d.group, b.raw...)
 	d.line += len(b.items)
 	d.next += uint64(len(b.items))
 	b.raw, b.items = b.raw[:0], b.items[:0]
@@ -89,12 +111,13 @@ func (d *decoder) readAll(r io.Reader, apply func([]item)) error {
 			return d.corrupt(d.line+len(b.items), "the lines that belong to it are missing")
 		}
 		if err == io.EOF {
+			d.settle()
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", d.path, err)
 		}
-		if _, err := d.take(line, &b); err != nil {
+		if err := d.take(line, &b); err != nil {
 			return d.corrupt(d.line+len(b.items)+1, err.Error())
 		}
 		if b.left == 0 {
@@ -105,11 +128,12 @@ func (d *decoder) readAll(r io.Reader, apply func([]item)) error {
 
 // readTail replays the last log of a store, which a crash may have torn or
 // which is being written: what is not whole at its end is left where it is.
-// The error is a *CorruptError if the damage is older than the last write.
-func (d *decoder) readTail(r io.Reader, apply func([]item)) error {
+// It stops at the fact with the number until. The error is a *CorruptError if
+// the damage is older than the last write.
+func (d *decoder) readTail(r io.Reader, until uint64, apply func([]item)) error {
 	in := newLines(r)
 	var b batch
-	for {
+	for d.next < until {
 		line, err := in.next()
 		if err == io.EOF {
 			return nil
@@ -117,60 +141,43 @@ func (d *decoder) readTail(r io.Reader, apply func([]item)) error {
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", d.path, err)
 		}
-		if _, err := d.take(line, &b); err != nil {
-			at := d.line + len(b.items) + 1
-			hole := isHole(line, d.good+int64(len(b.raw)))
-			return d.judge(in, d.corrupt(at, err.Error()), hole)
+		if err := d.take(line, &b); err != nil {
+			bad := d.corrupt(d.line+len(b.items)+1, err.Error())
+			return d.judge(in, bad, zeros(line))
 		}
 		if b.left == 0 {
 			d.finish(&b, apply)
 		}
 	}
+	return nil
 }
 
 // judge tells a torn end from corruption by what follows a bad line. Nothing:
-// torn. Anything: corruption, but for a hole in the last write, which file
-// systems leave that store the blocks of a growing file in any order.
-func (d *decoder) judge(in *lines, bad error, hole bool) error {
-	for n := 0; ; n++ {
+// torn. Anything: corruption, unless all of it is of the same write and has
+// holes, which file systems leave that store the blocks of a growing file in
+// any order. No line of ours holds a zero; one zero alone may be a flipped byte.
+func (d *decoder) judge(in *lines, bad error, holes int) error {
+	follows := false
+	for {
 		line, err := in.next()
-		if err == io.EOF {
+		if err == io.EOF && (!follows || holes > 1) {
 			return nil
+		}
+		if err == io.EOF {
+			return bad
 		}
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", d.path, err)
 		}
-		f, err := parseFact(bytes.TrimSuffix(line, []byte{'\n'}))
-		if !hole || (err == nil && f.write) {
+		follows = true
+		holes += zeros(line)
+		if f, err := parseFact(bytes.TrimSuffix(line, []byte{'\n'})); err == nil && f.write {
 			return bad
 		}
 	}
 }
 
-// sector is the least unit in which disks and file systems lose data, bytes.
-const sector = 512
-
-// isHole reports whether a bad line that begins at an offset has a run of
-// zeros with the edges of a lost block: it begins with the line or a sector
-// and ends with a sector.
-func isHole(line []byte, offset int64) bool {
-	for i := 0; i < len(line); {
-		if line[i] != 0 {
-			i++
-			continue
-		}
-		end := i
-		for end < len(line) && line[end] == 0 {
-			end++
-		}
-		begins := i == 0 || (offset+int64(i))%sector == 0
-		if begins && (offset+int64(end))%sector == 0 {
-			return true
-		}
-		i = end
-	}
-	return false
-}
+func zeros(line []byte) int { return bytes.Count(line, []byte{0}) }
 
 // lines cuts a stream at line feeds.
 type lines struct {

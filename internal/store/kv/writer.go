@@ -30,8 +30,12 @@ type writer struct {
 	next uint64        // the number of the next fact to be flushed
 	size int64         // bytes of log since the snapshot
 	tree tree          // what the logs say since the snapshot
-	old  bool          // the last log is by another process and may not be flushed
 	made bool          // the directory is there
+
+	// The last write of the log before, by another process: its lines, which
+	// the next log repeats, and the number of the first fact in them.
+	carry     []byte
+	carryFrom uint64
 
 	compactor compactor
 }
@@ -51,7 +55,7 @@ type pending struct {
 }
 
 func newWriter(fs fsys.FS, o LogOptions, s *state, view *atomic.Pointer[view]) *writer {
-	return &writer{
+	w := &writer{
 		fs: fs, o: o, view: view,
 		pending: make(map[string]pending),
 		number:  s.next,
@@ -61,9 +65,13 @@ func newWriter(fs fsys.FS, o LogOptions, s *state, view *atomic.Pointer[view]) *
 		next:    s.next,
 		size:    s.bytes,
 		tree:    s.tree,
-		old:     s.tail != nil,
 		made:    !s.names.empty(),
 	}
+	w.carryFrom = s.next
+	if s.tail != nil {
+		w.carry, w.carryFrom = s.tail.group, s.tail.flushedNext
+	}
+	return w
 }
 
 // apply queues changes and waits until they are durable. A conflict with a
@@ -185,20 +193,17 @@ func (w *writer) close() error {
 	if closed == nil && err == nil {
 		err = w.compactIfDue()
 	}
-	return w.endFile(err)
+	w.turn <- struct{}{}
+	w.endFile()
+	<-w.turn
+	return err
 }
 
-// endFile closes the log of this process, if there is one.
-func (w *writer) endFile(err error) error {
-	w.turn <- struct{}{}
-	defer func() { <-w.turn }()
-	if w.file == nil {
-		return err
+// endFile closes the log of this process, if there is one. What counts in it is
+// flushed, so that a failure to close it means nothing.
+func (w *writer) endFile() {
+	if w.file != nil {
+		_ = w.file.Close()
+		w.file = nil
 	}
-	closeErr := w.file.Close()
-	w.file = nil
-	if err == nil && closeErr != nil {
-		err = fmt.Errorf("closing the log of facts: %w", closeErr)
-	}
-	return err
 }
