@@ -130,8 +130,12 @@ func TestParseFileErrors(t *testing.T) {
 			t.Errorf("%.20q: %v, want %q", text, err, want)
 		}
 	}
+	_, err := imagelist.ParseFile("-", strings.NewReader(strings.Repeat("x", 70000)))
+	if e, ok := errors.AsType[*imagelist.Error](err); !ok || e.Hint() != "" {
+		t.Errorf("a long line gets the hint of an empty argument: %v", err)
+	}
 	broken := errors.New("the disk is gone")
-	_, err := imagelist.ParseFile("m", iotest.ErrReader(broken))
+	_, err = imagelist.ParseFile("m", iotest.ErrReader(broken))
 	if !errors.Is(err, broken) || !strings.HasPrefix(err.Error(), "file m, line 1: ") {
 		t.Errorf("a failing reader: %v", err)
 	}

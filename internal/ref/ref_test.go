@@ -72,6 +72,7 @@ func TestParseErrors(t *testing.T) {
 		{"quay.io/A/b", "lower case", ""},
 		{"quay.io/a b", "white space", ""},
 		{"quay.io/a\x00", "control", ""},
+		{"quay.io/a\xff", "invalid characters", ""},
 		{"quay.io//b", "an element of the path is empty", "nothing is between two slashes"},
 		{"quay.io/", "the name of the repository is empty", "nothing is after the last slash"},
 		{"quay.io/a/", "an element of the path is empty", "unset"},
@@ -213,7 +214,7 @@ func TestLooksEmpty(t *testing.T) {
 	for in, want := range map[string]bool{
 		"": true, "/": true, ":": true, "reg.example.com/": true, "/repo": true, "quay.io//x:-": true,
 		"quay.io/x:4.14.0-": true, "quay.io/x:-x86_64": true, "quay.io/x/:4.14.0-x86_64": true,
-		"--to=x/y": true, "file://": true, ":/": true,
+		"--to=x/y": true, "x:@sha256": true, "x/@sha256": true, "@sha256": true, "file://": true, ":/": true,
 		"quay.io/x:4.14.0-x86_64": false, "file:///local/index": false, "docker://quay.io/x": false,
 		"file://openshift/release:4.14.0*": false, "a-": false, "[::1]:5000/x": false, "reg:5000/x": false,
 	} {
@@ -278,6 +279,8 @@ func TestMatch(t *testing.T) {
 		{"a*b*a", "aba", true},
 		{"a**b", "ab", true},
 		{"*ab*ab*", "xab", false},
+		{"a*b*c", "xbc", false},
+		{"a*b*c", "ac", false},
 		{"v1", "v1", true},
 		{"v1", "v1x", false},
 	} {

@@ -79,6 +79,20 @@ func TestReadLayerErrors(t *testing.T) {
 	}
 }
 
+// A frame may ask for a window that takes all the memory there is. The frame
+// is put together from RFC 8878: magic, descriptor, window, one raw block.
+func TestZstandardWindow(t *testing.T) {
+	content := archive(t, entry{name: "release-manifests/a", content: "a"})
+	for window, ok := range map[byte]bool{16 << 3: true, 17 << 3: false, 0xff: false} { // 64 MiB, 128 MiB, 3.75 TiB
+		size := len(content)<<3 | 1
+		frame := append([]byte{0x28, 0xb5, 0x2f, 0xfd, 0, window, byte(size), byte(size >> 8), byte(size >> 16)}, content...)
+		got, err := readAll(bytes.NewReader(frame))
+		if ok != (err == nil) || ok != (len(got) == 1) {
+			t.Errorf("window %#x: %v, %v", window, got, err)
+		}
+	}
+}
+
 func TestReadLayerOf412(t *testing.T) {
 	f, err := os.Open(filepath.Join(testdata(t), "release-4.12.0", "payload-layer.tar.gz"))
 	if err != nil {

@@ -44,7 +44,9 @@ func payloadLayer(t *testing.T, version string, components ...string) []byte {
 	return gzipped(t, archive(t,
 		entry{name: "release-manifests/image-references", content: references(t, version, components...)},
 		entry{name: "release-manifests/release-metadata", content: metadataFile},
+		entry{name: "release-manifests/0000_80.yaml", content: strings.Replace(keysFile, "kind: ConfigMap", "kind: Secret", 2)},
 		entry{name: "release-manifests/0000_90_keys.yaml", content: keysFile},
+		entry{name: "release-manifests/0000_91_keys.yaml", content: keysFile},
 	))
 }
 
@@ -233,6 +235,59 @@ func TestReadFaults(t *testing.T) {
 	cancel()
 	if _, err = release.Read(ctx, f, repo.ByTag("v"), amd64); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: %v", err)
+	}
+}
+
+func TestReadForeignAndHugeLayers(t *testing.T) {
+	f := newFake()
+	config := f.blob(oci.MediaTypeImageConfig, []byte(`{"architecture":"amd64"}`))
+	image := func(tag string, top oci.Descriptor) {
+		payload := f.blob(oci.MediaTypeOCILayerGzip, payloadLayer(t, "4.14.3", "cli"))
+		f.manifest(tag, mustJSON(t, map[string]any{
+			"schemaVersion": 2, "mediaType": oci.MediaTypeImageManifest, "config": config,
+			"layers": []oci.Descriptor{payload, top},
+		}))
+	}
+	image("foreign", oci.Descriptor{
+		MediaType: "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
+		Digest:    oci.FromBytes([]byte("not here")), Size: 8,
+	})
+	if p, err := release.Read(t.Context(), f, repo.ByTag("foreign"), amd64); err != nil || p.Version != "4.14.3" {
+		t.Errorf("foreign layer: %v", err)
+	}
+	huge := oci.Descriptor{MediaType: oci.MediaTypeOCILayerGzip, Digest: oci.FromBytes([]byte("not here")), Size: 3 << 30}
+	image("huge", huge)
+	_, err := release.Read(t.Context(), f, repo.ByTag("huge"), amd64)
+	if err == nil || !strings.Contains(err.Error(), "limit exceeded") {
+		t.Errorf("huge layer: %v", err)
+	}
+}
+
+func TestConfigMapTooLargeForACluster(t *testing.T) {
+	f := newFake()
+	f.image(t, "v", "amd64", archive(t, entry{name: "release-manifests/image-references", content: references(t, "4.14.3")},
+		entry{name: "release-manifests/keys.yaml", content: keysFile + "  x: " + strings.Repeat("x", 1<<20)}))
+	if p, err := release.Read(t.Context(), f, repo.ByTag("v"), amd64); err != nil || p.Verification.Present() {
+		t.Errorf("%+v, %v", p, err)
+	}
+}
+
+// The archive ends long before the layer does; what follows must be read all the same.
+func TestReadVerifiesBehindTheArchive(t *testing.T) {
+	f := newFake()
+	top := archive(t, entry{name: "release-manifests/image-references", content: references(t, "4.14.3", "cli")},
+		entry{name: "release-manifests/release-metadata", content: metadataFile})
+	top = append(top, make([]byte, 200<<10)...)
+	f.image(t, "v", "amd64", top)
+	if _, err := release.Read(t.Context(), f, repo.ByTag("v"), amd64); err != nil || f.read[oci.FromBytes(top)] != len(top) {
+		t.Fatalf("%d of %d bytes, %v", f.read[oci.FromBytes(top)], len(top), err)
+	}
+	wrong := append([]byte(nil), top...)
+	wrong[len(wrong)-1] = 1
+	f.blobs[oci.FromBytes(top)] = wrong
+	p, err := release.Read(t.Context(), f, repo.ByTag("v"), amd64)
+	if _, ok := errors.AsType[*repo.CorruptError](err); !ok || p != nil {
+		t.Errorf("%+v, %v", p, err)
 	}
 }
 
