@@ -90,7 +90,10 @@ func EncodeFact(value any) []byte {
 
 // DecodeFact reads the stored form of a value. The error names the key.
 func DecodeFact[T any](key string, text []byte) (T, error) {
-	var value T
+	var value, plain T
+	if scan(&plain, text) {
+		return plain, nil
+	}
 	if err := json.Unmarshal(text, &value); err != nil {
 		return value, fmt.Errorf("fact %s is malformed: %w", key, err)
 	}
