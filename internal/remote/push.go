@@ -106,20 +106,28 @@ type putAnswer struct {
 	subject  bool     // it keeps the list of referrers itself
 }
 
-// put makes one push, to a tag or a digest. Artifactory now and then calls a
-// good manifest invalid when several are pushed at once (jib issue 3021): only
-// there such an answer is not final.
+// put makes one push, to a tag or a digest, and another where the answer is
+// known to pass.
 func (p manifestPut) put(ctx context.Context, target string, tags []string) (putAnswer, error) {
 	for try := 1; ; try++ {
 		answer, err := p.putOnce(ctx, target, tags)
 		e, answered := asError(err)
-		if !answered || try == maxTries || !e.has(oci.ErrManifestInvalid) || !artifactory(e) || overwrites(e) {
+		if !answered || try == maxTries || !passing(e) {
 			return answer, err
 		}
 		if err := p.r.host.backoff(ctx, try, err); err != nil {
 			return answer, err
 		}
 	}
+}
+
+// passing recognises refusals of good manifests that pass. Artifactory calls
+// one invalid now and then when several are pushed at once (jib issue 3021).
+// docker-registry, on a disk, finds the link of a blob empty, and so its digest
+// invalid, while somebody else pushes that blob again.
+func passing(e *Error) bool {
+	return e.has(oci.ErrManifestInvalid) && artifactory(e) && !overwrites(e) ||
+		e.has(oci.ErrDigestInvalid) && e.has(oci.ErrManifestBlobUnknown)
 }
 
 func artifactory(e *Error) bool {

@@ -77,7 +77,7 @@ type upload struct {
 	from    string // repository to mount from, "" for none or once tried
 	chunk   int64  // most bytes in one PATCH; 0 for the whole blob in one PUT
 	resumed bool   // the registry has to be asked how far it got
-	denied  bool   // one refusal of our token was met already
+	denied  bool   // our token was refused, and nothing was accepted since
 	learned bool   // the registry, not the link, made us send chunks
 }
 
@@ -180,7 +180,7 @@ func (u *upload) recover(err error) bool {
 		u.resumeOrRestart()
 		return transient(err)
 	case e.Status == http.StatusUnauthorized && !u.denied: // the token ran out on the way
-		u.denied, u.session = true, nil
+		u.denied, u.resumed = true, u.session != nil && u.chunk > 0
 		return true
 	case e.Status == http.StatusRequestEntityTooLarge:
 		return u.shrink()
@@ -386,7 +386,7 @@ func (u *upload) sendChunk(ctx context.Context) error {
 		u.content.pos = -1 // how much of it arrived is the registry's to say
 		return err
 	}
-	u.content.reached = max(u.content.reached, u.content.pos)
+	u.content.reached, u.denied = max(u.content.reached, u.content.pos), false
 	return nil
 }
 

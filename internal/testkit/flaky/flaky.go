@@ -33,13 +33,13 @@ type Options struct {
 	Backend repo.Registry // nil for one in memory
 }
 
-// Request is one request as it was answered.
+// Request is one request and how it was answered.
 type Request struct {
 	Method string
 	Path   string
 	Query  string
 	Range  string // of the request
-	Status int    // 0 where the connection was cut before an answer
+	Status int    // 0 where there was no answer
 	Agent  string
 	Auth   string // scheme of the credentials sent, "" for none
 	Length int64  // of the request's body, -1 if it was not told
@@ -104,7 +104,8 @@ func (s *Server) stop() {
 	s.Close()
 }
 
-// Requests returns the requests so far, in the order of their answers.
+// Requests returns the requests so far, in the order of their arrival. The
+// status of one that is still being answered is 0.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,11 +140,14 @@ func (s *Server) record(next http.Handler) http.Handler {
 			Agent: r.UserAgent(), Auth: kind, Length: r.ContentLength,
 		}
 		answer := &statusWriter{ResponseWriter: w}
+		s.mu.Lock()
+		n := len(s.requests)
+		s.requests = append(s.requests, q)
+		s.mu.Unlock()
 		defer func() {
-			q.Status = answer.status
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			s.requests = append(s.requests, q)
+			s.requests[n].Status = answer.status
 		}()
 		next.ServeHTTP(answer, r)
 	})
@@ -199,4 +203,12 @@ func (s *Server) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.active--
+}
+
+// Certificate returns the certificate, in DER, of every Server with TLS. It is
+// valid for 127.0.0.1 and signs itself.
+func Certificate() []byte {
+	s := httptest.NewTLSServer(http.NotFoundHandler())
+	defer s.Close()
+	return s.Certificate().Raw
 }

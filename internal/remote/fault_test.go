@@ -1,0 +1,255 @@
+package remote_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/remote"
+	"github.com/airbridge-dev/airbridge/internal/repo"
+	"github.com/airbridge-dev/airbridge/internal/testkit/flaky"
+)
+
+// Every fault on the way in is got over, and the bytes are those that were
+// pushed; going on where it broke, not from the start.
+func TestDownloadFaults(t *testing.T) {
+	content, desc := randomBlob(3, 900_000)
+	fast := func(o *remote.Options) { o.Stall = 50 * time.Millisecond }
+	for name, test := range map[string]struct {
+		faults []flaky.Fault
+		ranges []string // of the requests for the blob
+		change func(*remote.Options)
+	}{
+		"reset at once":   {faults: blobFault(flaky.Reset(0)), ranges: []string{"", ""}},
+		"reset mid body":  {faults: blobFault(flaky.Reset(300_000)), ranges: nil},
+		"truncated":       {faults: blobFault(flaky.Truncate(300_000)), ranges: []string{"", "bytes=300000-"}},
+		"truncated often": {faults: often(blobFault(flaky.Truncate(100_000)), 8)},
+		"stalled":         {faults: blobFault(flaky.Stall(300_000)), ranges: []string{"", "bytes=300000-"}, change: fast},
+		"stalled at once": {faults: blobFault(flaky.Stall(0)), ranges: []string{"", ""}, change: fast},
+		"500":             {faults: often(blobFault(flaky.Status(500)), 3)},
+		"502":             {faults: blobFault(flaky.Answer(502, "text/html", "<html>bad gateway</html>"))},
+		"503":             {faults: blobFault(flaky.Status(503))},
+		"408":             {faults: blobFault(flaky.Status(408))},
+		"429":             {faults: often(blobFault(flaky.Status(429, "Retry-After", "7")), 2)},
+		"no ranges": {faults: append(blobFault(flaky.Truncate(300_000)), blobFault(flaky.NoRange())...),
+			ranges: []string{"", "bytes=300000-"}},
+		"a reset ping": {faults: []flaky.Fault{{Path: "/v2/", Times: 1, Do: flaky.Reset(0)}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if test.change == nil {
+				test.change = func(*remote.Options) {}
+			}
+			r := newRig(t, flaky.Options{Faults: test.faults}, test.change)
+			r.preload(t, "a", content)
+			got, err := readBlob(t, mustRepo(t, r.registry, "a"), desc.Digest, 0)
+			if err != nil || !bytes.Equal(got, content) {
+				t.Fatalf("read %d bytes of %d, error %v", len(got), len(content), err)
+			}
+			if r.Script.Hits() == 0 {
+				t.Error("the fault never happened")
+			}
+			if ranges := r.ranges(); test.ranges != nil && !slices.Equal(ranges, test.ranges) {
+				t.Errorf("ranges asked for: %q, want %q", ranges, test.ranges)
+			}
+		})
+	}
+}
+
+func blobFault(do flaky.Action) []flaky.Fault {
+	return []flaky.Fault{{Method: http.MethodGet, Path: "/blobs/", Do: do}}
+}
+
+func often(faults []flaky.Fault, times int) []flaky.Fault {
+	faults[0].Times = times
+	return faults
+}
+
+func (r *rig) ranges() []string {
+	var out []string
+	for _, q := range r.Requests() {
+		if strings.Contains(q.Path, "/blobs/") && q.Method == http.MethodGet {
+			out = append(out, q.Range)
+		}
+	}
+	return out
+}
+
+// A fault that does not pass ends in an error that names the request, after a
+// bounded number of tries.
+func TestLastingFaults(t *testing.T) {
+	content, desc := randomBlob(3, 200_000)
+	for name, do := range map[string]flaky.Action{
+		"500": flaky.Status(500), "429": flaky.Status(429, "Retry-After", "1"), "reset": flaky.Reset(0), "truncated": flaky.Truncate(0),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, flaky.Options{Faults: often(blobFault(do), -1)})
+			r.preload(t, "a", content)
+			_, err := readBlob(t, mustRepo(t, r.registry, "a"), desc.Digest, 0)
+			if err == nil || !strings.Contains(err.Error(), "/v2/a/blobs/"+desc.Digest.String()) {
+				t.Errorf("error %v, want one that names the blob's URL", err)
+			}
+			if n := r.Count(http.MethodGet, "/blobs/"); n != 6 {
+				t.Errorf("%d tries, want 6", n)
+			}
+		})
+	}
+}
+
+// Wrong bytes are nobody's to mend here: a manifest is refused, a blob fails
+// whoever hashes it, and an upload of it does not complete.
+func TestWrongBytes(t *testing.T) {
+	content, desc := randomBlob(3, 900_000)
+	r := newRig(t, flaky.Options{Faults: []flaky.Fault{
+		{Method: http.MethodGet, Path: "/blobs/", Times: -1, Do: flaky.Corrupt(500_000)},
+		{Method: http.MethodGet, Path: "/manifests/", Times: -1, Do: flaky.Corrupt(20)},
+	}})
+	r.preload(t, "a", content, "v1")
+	source := mustRepo(t, r.registry, "a")
+	for _, target := range []repo.Target{repo.ByTag("v1")} {
+		_, _, err := source.Manifest(t.Context(), target)
+		if _, ok := errors.AsType[*repo.CorruptError](err); !ok {
+			t.Errorf("Manifest(%s) = %v, want a CorruptError", target, err)
+		}
+	}
+	good := newRig(t, flaky.Options{})
+	sink := mustRepo(t, good.registry, "b")
+	_, err := sink.PutBlob(t.Context(), desc, blobOpener(source, desc.Digest), "")
+	if _, ok := errors.AsType[*repo.CorruptError](err); !ok {
+		t.Errorf("PutBlob = %v, want a CorruptError", err)
+	}
+	if missing, err := sink.Missing(t.Context(), []oci.Descriptor{desc}); err != nil || len(missing) != 1 {
+		t.Errorf("Missing = %v, %v: a wrong blob was accepted", missing, err)
+	}
+}
+
+// A manifest that is wrong once was wrong on the way.
+func TestWrongManifestOnce(t *testing.T) {
+	r := newRig(t, flaky.Options{Faults: []flaky.Fault{{Method: http.MethodGet, Path: "/manifests/", Do: flaky.Corrupt(20)}}})
+	r.preload(t, "a", nil, "v1")
+	if _, _, err := mustRepo(t, r.registry, "a").Manifest(t.Context(), repo.ByTag("v1")); err != nil {
+		t.Error(err)
+	}
+}
+
+func blobOpener(source repo.Source, d oci.Digest) repo.Opener {
+	return func(ctx context.Context, offset int64) (io.ReadCloser, error) { return source.OpenBlob(ctx, d, offset) }
+}
+
+// Every fault on the way out is got over. bytes says how many bytes of bodies
+// may be sent at most: large uploads go on where they broke.
+func TestUploadFaults(t *testing.T) {
+	content, desc := randomBlob(4, 3<<20)
+	fast := func(o *remote.Options) { o.Stall = 100 * time.Millisecond }
+	size := int64(len(content))
+	for name, test := range map[string]struct {
+		faults []flaky.Fault
+		quirks []flaky.Quirk
+		bytes  int64
+		change func(*remote.Options)
+	}{
+		"start reset":    {faults: onUpload("POST", flaky.Reset(0)), bytes: size},
+		"start 503":      {faults: onUpload("POST", flaky.Status(503)), bytes: size},
+		"start lost":     {faults: onUpload("POST", flaky.Then()), bytes: size},
+		"put broken":     {faults: onUpload("PUT", flaky.BreakUpload(2<<20)), bytes: 2 * size},
+		"put stalled":    {faults: onUpload("PUT", flaky.StallUpload(1<<20)), change: fast},
+		"put 500":        {faults: onUpload("PUT", flaky.Status(500))},
+		"put 429":        {faults: onUpload("PUT", flaky.Status(429, "Retry-After", "3"))},
+		"answer lost":    {faults: onUpload("PUT", flaky.Then()), bytes: size},
+		"413":            {quirks: []flaky.Quirk{flaky.MaxBody(1 << 20)}},
+		"413 and broken": {quirks: []flaky.Quirk{flaky.MaxBody(1 << 20)}, faults: onUpload("PATCH", flaky.BreakUpload(300_000))},
+		"413 and lost":   {quirks: []flaky.Quirk{flaky.MaxBody(1 << 20)}, faults: onUpload("PATCH", flaky.Then())},
+		"patch only":     {quirks: flaky.Artifactory()},
+		"patch 502":      {quirks: flaky.Artifactory(), faults: onUpload("PATCH", flaky.Status(502))},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if test.change == nil {
+				test.change = func(*remote.Options) {}
+			}
+			r := newRig(t, flaky.Options{Faults: test.faults, Quirks: test.quirks}, test.change)
+			p := mustRepo(t, r.registry, "a")
+			outcome, err := p.PutBlob(t.Context(), desc, opener(content), "")
+			if err != nil || outcome != repo.Sent {
+				t.Fatalf("PutBlob = %v, %v", outcome, err)
+			}
+			got, err := readBlob(t, mustRepo(t, r.Registry, "a"), desc.Digest, 0)
+			if err != nil || !bytes.Equal(got, content) {
+				t.Fatalf("%d bytes arrived, error %v", len(got), err)
+			}
+			if len(test.faults) > 0 && r.Script.Hits() == 0 {
+				t.Error("the fault never happened")
+			}
+			if sent := r.client.Hosts()[0].Sent; test.bytes > 0 && sent > test.bytes {
+				t.Errorf("%d bytes were sent, want at most %d", sent, test.bytes)
+			}
+		})
+	}
+}
+
+func onUpload(method string, do flaky.Action) []flaky.Fault {
+	return []flaky.Fault{{Method: method, Path: "/blobs/uploads/", Do: do}}
+}
+
+// Retry-After holds for the whole host, in seconds and as a date.
+func TestRetryAfter(t *testing.T) {
+	for name, value := range map[string]string{"seconds": "40", "date": "Fri, 02 Jan 2026 03:04:45 GMT"} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, flaky.Options{Faults: []flaky.Fault{{Path: "/manifests/", Do: flaky.Status(429, "Retry-After", value)}}})
+			r.preload(t, "a", nil, "v1")
+			if _, err := mustRepo(t, r.registry, "a").Resolve(t.Context(), repo.ByTag("v1")); err != nil {
+				t.Fatal(err)
+			}
+			if got := r.total(); got != 40*time.Second {
+				t.Errorf("slept %s, want 40s", got)
+			}
+		})
+	}
+}
+
+// Manifests get over the same faults.
+func TestManifestFaults(t *testing.T) {
+	for name, do := range map[string]flaky.Action{
+		"reset": flaky.Reset(10), "truncated": flaky.Truncate(10), "500": flaky.Status(500), "lost": flaky.Then(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, flaky.Options{Faults: []flaky.Fault{
+				{Method: http.MethodPut, Path: "/manifests/", Do: do}, {Method: http.MethodGet, Path: "/manifests/", Do: do},
+			}})
+			image, manifest := pushImage(t, mustRepo(t, r.registry, "a"), nil, "v1")
+			got, body, err := mustRepo(t, r.registry, "a").Manifest(t.Context(), repo.ByTag("v1"))
+			if err != nil || got.Digest != image.Digest || !bytes.Equal(body, manifest) {
+				t.Errorf("Manifest = %v, %v", got, err)
+			}
+			if r.Script.Hits() != 2 {
+				t.Errorf("%d faults happened, want 2", r.Script.Hits())
+			}
+		})
+	}
+}
+
+// A HEAD that lies about the digest is found out by the content.
+func TestLyingHead(t *testing.T) {
+	lie := oci.FromBytes([]byte("something else"))
+	r := newRig(t, flaky.Options{Faults: []flaky.Fault{
+		{Path: "/manifests/", Times: -1, Do: flaky.Header("Docker-Content-Digest", lie.String())},
+	}})
+	r.preload(t, "a", nil, "v1")
+	p := mustRepo(t, r.registry, "a")
+	_, _, err := p.Manifest(t.Context(), repo.ByTag("v1"))
+	if _, ok := errors.AsType[*repo.CorruptError](err); !ok {
+		t.Errorf("Manifest by tag = %v, want a CorruptError", err)
+	}
+	d, err := p.Resolve(t.Context(), repo.ByTag("v1"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := p.Manifest(t.Context(), repo.ByDigest(d.Digest)); !oci.IsNotFound(err) {
+		t.Errorf("Manifest by the digest that HEAD made up = %v, want not found", err)
+	}
+}
