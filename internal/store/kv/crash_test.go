@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/airbridge-dev/airbridge/internal/store/fsys"
 	"github.com/airbridge-dev/airbridge/internal/store/kv"
 	"github.com/airbridge-dev/airbridge/internal/store/kv/kvtest"
@@ -40,7 +42,7 @@ func (s *story) batch() []kv.Change {
 	for i := range changes {
 		changes[i].Key = fmt.Sprintf("t/app:v%d", s.rand.IntN(8))
 		if s.rand.IntN(5) > 0 {
-			changes[i].Value = fmt.Appendf(nil, `{"n":%d,"pad":"%s"}`, s.rand.IntN(1000), strings.Repeat("x", s.rand.IntN(200)))
+			changes[i].Value = fmt.Appendf(nil, `{"n":%d,"pad":"%s"}`, s.rand.IntN(1000), strings.Repeat("x", s.rand.IntN(60)))
 		}
 	}
 	return changes
@@ -241,5 +243,41 @@ func TestFullDiskPasses(t *testing.T) {
 		if err == nil {
 			kvtest.List(t, l, "", "")
 		}
+	}
+}
+
+// TestCompactionFails: whichever call of a compaction fails, the store goes on,
+// and opens again from what there is then.
+func TestCompactionFails(t *testing.T) {
+	for at := 1; ; at++ {
+		fs := crashfs.New(1)
+		first := openLog(t, fs, kv.LogOptions{Dir: dir})
+		for i := range 10 {
+			put(t, first, fmt.Sprintf("k%d", i), strings.Repeat("x", 50))
+		}
+		want := append(kvtest.List(t, first, "", ""), "z=last")
+
+		fs = fs.Kill()
+		fs.FailAt(at, syscall.EIO)
+		second, err := kv.OpenLog(fs, kv.LogOptions{Dir: dir, CompactAt: 1000})
+		if fs.Ops() < at {
+			return
+		}
+		if err != nil {
+			continue // it failed before the compaction
+		}
+		put(t, second, "z", "last")
+		fs = fs.Kill()
+		third := openLog(t, fs, kv.LogOptions{Dir: dir})
+		if diff := cmp.Diff(want, kvtest.List(t, third, "", "")); diff != "" {
+			t.Errorf("call %d failed (-want +got):\n%s", at, diff)
+		}
+	}
+}
+
+func put(t *testing.T, s kv.Store, key, value string) {
+	t.Helper()
+	if err := s.Apply(t.Context(), []kv.Change{{Key: key, Value: []byte(value)}}); err != nil {
+		t.Fatalf("Apply: %v", err)
 	}
 }

@@ -185,7 +185,7 @@ type lines struct {
 	long []byte
 }
 
-func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, 128<<10)} }
+func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, 32<<10)} }
 
 // next returns a line with its line feed, which the last one may lack; it is
 // valid until the next call. Of a line that is too long to be one of ours only

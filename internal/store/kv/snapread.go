@@ -57,6 +57,10 @@ func (s *snapshot) readIndex() error {
 	if end < int64(len(snapMagic)) {
 		return s.corrupt(errFooter.Error())
 	}
+	start, err := s.readAt(0, len(snapMagic))
+	if err != nil {
+		return err
+	}
 	foot, err := s.readAt(end, footerSize)
 	if err != nil {
 		return err
@@ -65,6 +69,9 @@ func (s *snapshot) readIndex() error {
 		return fmt.Errorf("%s: %w", s.path, err)
 	} else if err != nil {
 		return s.corrupt(err.Error())
+	}
+	if string(start) != snapMagic {
+		return s.corrupt("its beginning is damaged")
 	}
 	room := uint64(end) - uint64(len(snapMagic))
 	if s.index < crcSize || s.index > room {
