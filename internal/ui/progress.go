@@ -131,7 +131,7 @@ func (p *progress) screen(now time.Time, columns, rows int) []string {
 }
 
 func (h Host) line() string {
-	s := fmt.Sprintf("%-32s %2d reading %2d writing, up to %d", h.Name, h.Reads, h.Writes, h.Limit)
+	s := fmt.Sprintf("%-32s %2d of at most %2d transfers", h.Name, h.Active, h.Limit)
 	if h.Retries > 0 {
 		s += fmt.Sprintf(", %d retried", h.Retries)
 	}

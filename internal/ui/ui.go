@@ -39,11 +39,11 @@ type Options struct {
 
 // Host is the state of one registry as progress shows it.
 type Host struct {
-	Name          string
-	Reads, Writes int           // requests for blobs under way
-	Limit         int           // how many may be
-	Retries       int           // so far
-	Wait          time.Duration // asked for by the host; 0 for none
+	Name    string
+	Active  int           // transfers under way
+	Limit   int           // how many may be
+	Retries int64         // so far
+	Wait    time.Duration // asked for by the host; 0 for none
 }
 
 // UI prints. Its methods may be called from many goroutines.
@@ -84,6 +84,8 @@ func (u *UI) Plain(text string) {
 
 func (u *UI) note(kind, text string) {
 	if u.o.Format == JSON {
+		u.mu.Lock()
+		defer u.mu.Unlock()
 		u.json(map[string]any{"event": kind, "message": text})
 		return
 	}

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/registry"
+	"github.com/airbridge-dev/airbridge/internal/repo"
+	"github.com/airbridge-dev/airbridge/internal/server"
+	"github.com/airbridge-dev/airbridge/internal/store/cas"
+	"github.com/airbridge-dev/airbridge/internal/store/kv"
+	"github.com/airbridge-dev/airbridge/internal/testkit/sample"
+)
+
+// commands are what the scripts can say. Those that make content take the
+// environment variable of a registry and set others with digests.
+var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
+	"registry": cmdRegistry, // registry VAR [user:password]: starts one, VAR=host:port
+	"image":    cmdImage,    // image VAR repository tag [seed]: pushes an image, DIGEST_tag
+	"list":     cmdList,     // list VAR repository tag [seed]: pushes a two-platform list, DIGEST_tag
+	"release":  cmdRelease,  // release VAR version: pushes a release as quay.io has it, RELEASE=ref
+	"same":     cmdSame,     // same VAR1/repo:tag VAR2/repo:tag: the digests are equal
+	"has":      cmdHas,      // [!] has VAR repository tag|digest
+	"exits":    cmdExits,    // exits CODE program args...: runs it, requires the exit code
+	"requests": cmdRequests, // requests VAR: writes the requests since the last call to the file "requests"
+	"start":    cmdStart,    // start VAR program args...: runs a server until the script ends, VAR=its address
+	"forget":   cmdForget,   // forget VAR repository digest: deletes a manifest
+	"break":    cmdBreak,    // break FILE: flips a byte in the middle
+	"chop":     cmdChop,     // chop FILE: cuts the second half off
+}
+
+// setup gives each script a home of its own and no credentials of ours.
+func setup(env *testscript.Env) error {
+	home := env.WorkDir + "/home"
+	env.Setenv("HOME", home)
+	env.Setenv("XDG_RUNTIME_DIR", home)
+	env.Setenv("TMPDIR", env.WorkDir+"/tmp")
+	env.Values["registries"] = map[string]*fakeRegistry{}
+	return os.MkdirAll(home, 0o755)
+}
+
+// fakeRegistry is our own server over memory, with a record of its requests.
+type fakeRegistry struct {
+	reg  repo.Registry
+	addr string
+	log  chan string
+}
+
+func cmdRegistry(ts *testscript.TestScript, _ bool, args []string) {
+	f := &fakeRegistry{log: make(chan string, 100000)}
+	f.reg = registry.New(args[0], cas.Mem(), kv.Mem(), registry.Options{Now: time.Now})
+	handler := server.New(f.reg, server.Options{Now: time.Now})
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.log <- r.Method + " " + r.URL.Path
+		if len(args) > 1 && !authorized(r, args[1]) {
+			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			_, _ = w.Write(oci.EncodeErrors(oci.ErrUnauthorized.With("authentication required")))
+			return
+		}
+		handler.ServeHTTP(w, r)
+	}))
+	ts.Defer(srv.Close)
+	f.addr = srv.Listener.Addr().String()
+	registries(ts)[args[0]] = f
+	ts.Setenv(args[0], f.addr)
+}
+
+func authorized(r *http.Request, login string) bool {
+	user, password, _ := r.BasicAuth()
+	return user+":"+password == login
+}
+
+func registries(ts *testscript.TestScript) map[string]*fakeRegistry {
+	return ts.Value("registries").(map[string]*fakeRegistry)
+}
+
+func open(ts *testscript.TestScript, name, path string) repo.Repo {
+	f := registries(ts)[name]
+	if f == nil {
+		ts.Fatalf("no registry %s", name)
+	}
+	rp, err := f.reg.Repo(path)
+	ts.Check(err)
+	return rp
+}
+
+func seeded(args []string) *sample.Maker {
+	seed := uint64(1)
+	if len(args) > 3 {
+		_, _ = fmt.Sscan(args[3], &seed)
+	}
+	return sample.New(seed)
+}
+
+func newImage(m *sample.Maker, p oci.Platform) *sample.Image {
+	return sample.NewImage(sample.ImageSpec{Platform: p, Layers: []sample.Blob{m.Layer(20000), m.Layer(40000)}})
+}
+
+func push(ts *testscript.TestScript, im *sample.Image, args []string) {
+	ts.Check(im.Push(context.Background(), open(ts, args[0], args[1]), args[2]))
+	ts.Setenv("DIGEST_"+args[2], im.Desc.Digest.String())
+	for i, child := range im.Children {
+		ts.Setenv(fmt.Sprintf("CHILD%d_%s", i, args[2]), child.Desc.Digest.String())
+	}
+}
+
+func cmdImage(ts *testscript.TestScript, _ bool, args []string) {
+	push(ts, newImage(seeded(args), sample.AMD64), args)
+}
+
+func cmdList(ts *testscript.TestScript, _ bool, args []string) {
+	m := seeded(args)
+	push(ts, sample.NewIndex(sample.Docker, newImage(m, sample.AMD64), newImage(m, sample.ARM64)), args)
+}
+
+func cmdRelease(ts *testscript.TestScript, _ bool, args []string) {
+	f := registries(ts)[args[0]]
+	r := sample.New(3).Release(sample.ReleaseSpec{Version: args[1], Repository: f.addr + "/openshift-release-dev/ocp-v4.0-art-dev"})
+	ts.Check(r.Push(context.Background(), open(ts, args[0], "openshift-release-dev/ocp-release"), open(ts, args[0], "openshift-release-dev/ocp-v4.0-art-dev")))
+	ts.Setenv("RELEASE", f.addr+"/openshift-release-dev/ocp-release:"+r.Tag())
+	ts.Setenv("RELEASE_DIGEST", r.Image.Desc.Digest.String())
+	ts.Setenv("RELEASE_TAG", r.Tag())
+}
+
+// digestOf reads VAR/repo:tag.
+func digestOf(ts *testscript.TestScript, at string) oci.Digest {
+	name, rest, _ := strings.Cut(at, "/")
+	path, tag, _ := strings.Cut(rest, ":")
+	desc, _, err := open(ts, name, path).Manifest(context.Background(), repo.ByTag(tag))
+	ts.Check(err)
+	return desc.Digest
+}
+
+func cmdSame(ts *testscript.TestScript, _ bool, args []string) {
+	if a, b := digestOf(ts, args[0]), digestOf(ts, args[1]); a != b {
+		ts.Fatalf("%s is %s, but %s is %s", args[0], a, args[1], b)
+	}
+}
+
+func cmdHas(ts *testscript.TestScript, neg bool, args []string) {
+	t := repo.ByTag(args[2])
+	if d, err := oci.ParseDigest(args[2]); err == nil {
+		t = repo.ByDigest(d)
+	}
+	_, _, err := open(ts, args[0], args[1]).Manifest(context.Background(), t)
+	if (err == nil) == neg {
+		ts.Fatalf("%s/%s %s: %v", args[0], args[1], args[2], err)
+	}
+}
+
+func cmdExits(ts *testscript.TestScript, _ bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	if exit, ok := err.(*exec.ExitError); ok { //nolint:errorlint // testscript returns it bare
+		code = exit.ExitCode()
+	}
+	if fmt.Sprint(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s (%v)", code, args[0], err)
+	}
+}
+
+func cmdRequests(ts *testscript.TestScript, _ bool, args []string) {
+	log := registries(ts)[args[0]].log
+	var out bytes.Buffer
+	for len(log) > 0 {
+		out.WriteString(<-log + "\n")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("requests"), out.Bytes(), 0o600))
+}
+
+func cmdStart(ts *testscript.TestScript, _ bool, args []string) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	addr := l.Addr().String()
+	ts.Check(l.Close())
+	ts.Setenv(args[0], addr)
+	path, err := exec.LookPath(args[1])
+	if err != nil { // testscript puts the programs under test on its own PATH
+		path = args[1]
+	}
+	cmd := exec.Command(path, append(args[2:], "--addr", addr)...)
+	cmd.Dir = ts.MkAbs(".")
+	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "TESTSCRIPT_COMMAND=" + args[1]}
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	ts.Check(cmd.Start())
+	ts.Defer(func() { _ = cmd.Process.Signal(os.Interrupt); _ = cmd.Wait() })
+	for range 400 {
+		if conn, err := net.Dial("tcp", addr); err == nil {
+			_ = conn.Close()
+			return
+		}
+		time.Sleep(25 * time.Millisecond) // until it listens; nothing is judged by the time
+	}
+	ts.Fatalf("%s does not listen: %s", args[1], out.String())
+}
+
+func cmdBreak(ts *testscript.TestScript, _ bool, args []string) {
+	for _, name := range args {
+		data, err := os.ReadFile(ts.MkAbs(name))
+		ts.Check(err)
+		data[len(data)/2] ^= 0x40
+		ts.Check(os.WriteFile(ts.MkAbs(name), data, 0o600))
+	}
+}
+
+func cmdChop(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), 100))
+}
+
+func cmdForget(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := oci.ParseDigest(args[2])
+	ts.Check(err)
+	ts.Check(open(ts, args[0], args[1]).DeleteManifest(context.Background(), d))
+}

@@ -1,0 +1,141 @@
+// Package cli is the command line: flags and arguments become one struct and
+// one call of package mirror, errors become a line, a hint and an exit code.
+// Only here and in package ui are flags, environment, clock and streams known.
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// App is the surroundings of one run of the program.
+type App struct {
+	Args           []string // with the program's name first
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+	Now            func() time.Time
+}
+
+// FromOS is the App of the process.
+func FromOS() *App {
+	return &App{Args: os.Args, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Now: time.Now}
+}
+
+// program is the name that texts quote: "oc" where we were started so, through
+// a symbolic link or a copy, else our own.
+func (a *App) program() string {
+	if a.isOC() {
+		return "oc"
+	}
+	return "airbridge"
+}
+
+func (a *App) isOC() bool {
+	base := filepath.Base(strings.ReplaceAll(a.Args[0], `\`, "/"))
+	return strings.TrimSuffix(strings.ToLower(base), ".exe") == "oc"
+}
+
+// Run executes the command line and returns the exit code.
+func (a *App) Run(ctx context.Context) int {
+	root := a.root()
+	root.SetArgs(a.Args[1:])
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitDone
+	}
+	return a.explain(ctx, cmd, err)
+}
+
+func (a *App) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           a.program(),
+		Short:         "Carry container content across an air gap",
+		Long:          rootLong(a.program()),
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          a.unknownCommand,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		CompletionOptions: cobra.CompletionOptions{
+			HiddenDefaultCmd: a.isOC(),
+		},
+	}
+	root.SetIn(a.Stdin)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetGlobalNormalizationFunc(dashes)
+	globals := addGlobalFlags(root)
+	root.AddCommand(a.adm(globals), a.image(globals), a.version())
+	if !a.isOC() {
+		root.AddCommand(a.serve(globals), a.store(globals))
+	}
+	return root
+}
+
+func rootLong(program string) string {
+	return fmt.Sprintf(`Mirror OpenShift releases and any container image to a registry or to a disk,
+carry the disk over, check it, serve it as it is, or push it on.
+
+  %[1]s adm release mirror --to-dir=/media/disk quay.io/openshift-release-dev/ocp-release:4.14.3-x86_64
+  %[1]s image mirror --from-dir=/media/disk 'file://openshift/release:4.14.3*' registry.example.com/ocp4/release
+  airbridge serve /media/disk`, program)
+}
+
+// adm holds oc's administrator commands.
+func (a *App) adm(g *globalFlags) *cobra.Command {
+	adm := &cobra.Command{Use: "adm", Short: "Commands on releases, as in oc", Args: a.unknownCommand, RunE: help}
+	release := &cobra.Command{Use: "release", Short: "Work with OpenShift releases", Args: a.unknownCommand, RunE: help}
+	release.AddCommand(a.releaseMirror(g))
+	adm.AddCommand(release)
+	return adm
+}
+
+// image holds oc's image commands.
+func (a *App) image(g *globalFlags) *cobra.Command {
+	image := &cobra.Command{Use: "image", Short: "Commands on images, as in oc", Args: a.unknownCommand, RunE: help}
+	image.AddCommand(a.imageMirror(g))
+	return image
+}
+
+func help(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+
+// unknownCommand refuses what is no command of ours. Started as oc, it names
+// the real one further along the PATH.
+func (a *App) unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	err := &unknownCommandError{name: strings.TrimPrefix(cmd.CommandPath()+" "+args[0], a.program()+" ")}
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		err.suggestion = cmd.CommandPath() + " " + near[0]
+	}
+	if a.isOC() {
+		err.next = a.nextOC()
+	}
+	return err
+}
+
+// nextOC finds an oc on the PATH that is not this program.
+func (a *App) nextOC() string {
+	self, _ := os.Executable()
+	self, _ = filepath.EvalSymlinks(self)
+	for _, dir := range filepath.SplitList(a.Getenv("PATH")) {
+		for _, name := range []string{"oc", "oc.exe"} {
+			path := filepath.Join(dir, name)
+			real, err := filepath.EvalSymlinks(path)
+			if info, serr := os.Stat(path); err != nil || serr != nil || real == self || info.IsDir() || info.Mode()&0o111 == 0 {
+				continue
+			}
+			return path
+		}
+	}
+	return ""
+}

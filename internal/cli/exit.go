@@ -1,0 +1,213 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/airbridge-dev/airbridge/internal/mirror"
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/repo"
+	"github.com/airbridge-dev/airbridge/internal/store/kv"
+)
+
+// The exit codes (ARCHITECTURE.md, Errors and exit codes). The commands that
+// oc has too use 1 for failures of every kind, with 4, 5 and 130 besides.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitSome        = 3
+	exitCorrupt     = 4
+	exitLocked      = 5
+	exitInterrupted = 130
+)
+
+// usageError is a command line that cannot be understood.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Errorf(format, args...)} }
+
+// hinted is an error that brings its own hint.
+type hinted struct {
+	error
+	hint string
+}
+
+func (e *hinted) Hint() string  { return e.hint }
+func (e *hinted) Unwrap() error { return e.error }
+
+// unknownCommandError is a command that we do not have.
+type unknownCommandError struct{ name, suggestion, next string }
+
+func (e *unknownCommandError) Error() string { return fmt.Sprintf("unknown command %q", e.name) }
+
+func (e *unknownCommandError) Hint() string {
+	switch {
+	case e.next != "":
+		return "this is airbridge under the name of oc; the next oc on the PATH is " + e.next
+	case e.suggestion != "":
+		return "did you mean " + e.suggestion + "?"
+	}
+	return ""
+}
+
+// explain prints the error and its hint and returns the exit code.
+func (a *App) explain(ctx context.Context, cmd *cobra.Command, err error) int {
+	if isInterrupt(ctx, err) {
+		fmt.Fprintf(a.Stderr, "error: interrupted\nhint: run the same command again to go on where it stopped\n")
+		return exitInterrupted
+	}
+	if _, told := errors.AsType[*mirror.ToldError](err); !told || isSummary(err) {
+		fmt.Fprintf(a.Stderr, "error: %s\n", oneLine(err))
+	}
+	if hint := a.hint(err); hint != "" {
+		fmt.Fprintf(a.Stderr, "hint: %s\n", hint)
+	}
+	if _, usage := errors.AsType[*usageError](err); usage {
+		fmt.Fprintf(a.Stderr, "See '%s --help' for usage.\n", cmd.CommandPath())
+	}
+	return code(cmd, err)
+}
+
+func isSummary(err error) bool {
+	return errors.Is(err, mirror.ErrUploading) || errors.Is(err, mirror.ErrSome) || errors.Is(err, mirror.ErrPlanning)
+}
+
+func isInterrupt(ctx context.Context, err error) bool {
+	return ctx.Err() != nil || errors.Is(err, context.Canceled)
+}
+
+// oneLine keeps an error on one line: errors of others may have several.
+func oneLine(err error) string {
+	return strings.Join(strings.FieldsFunc(strings.TrimPrefix(err.Error(), "error: "), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}
+
+// code chooses the exit code.
+func code(cmd *cobra.Command, err error) int {
+	switch {
+	case isCorrupt(err):
+		return exitCorrupt
+	case isLocked(err):
+		return exitLocked
+	case ocCommand(cmd):
+		return exitFailed
+	case isUsage(err):
+		return exitUsage
+	case errors.Is(err, mirror.ErrSome), errors.Is(err, mirror.ErrUploading):
+		return exitSome
+	}
+	return exitFailed
+}
+
+// ocCommand reports whether oc has the command too.
+func ocCommand(cmd *cobra.Command) bool {
+	for c := cmd; c != nil; c = c.Parent() {
+		if c.HasParent() && !c.Parent().HasParent() {
+			return c.Name() == "adm" || c.Name() == "image"
+		}
+	}
+	return cmd != nil && cmd.Name() == "oc"
+}
+
+func isUsage(err error) bool {
+	_, usage := errors.AsType[*usageError](err)
+	_, unknown := errors.AsType[*unknownCommandError](err)
+	return usage || unknown
+}
+
+func isCorrupt(err error) bool {
+	_, content := errors.AsType[*repo.CorruptError](err)
+	_, facts := errors.AsType[*kv.CorruptError](err)
+	_, damaged := errors.AsType[*damagedError](err)
+	return content || facts || damaged
+}
+
+func isLocked(err error) bool {
+	_, locked := errors.AsType[*repo.LockedError](err)
+	return locked
+}
+
+// hint says what helps: the error's own advice, else the first line of this
+// table that fits.
+func (a *App) hint(err error) string {
+	if h, ok := errors.AsType[interface {
+		error
+		Hint() string
+	}](err); ok && h.Hint() != "" {
+		return h.Hint()
+	}
+	for _, row := range hints {
+		if row.fits(err) {
+			return strings.ReplaceAll(row.text, "PROGRAM", a.program())
+		}
+	}
+	return ""
+}
+
+type hintRow struct {
+	fits func(error) bool
+	text string
+}
+
+func is(targets ...error) func(error) bool {
+	return func(err error) bool {
+		for _, t := range targets {
+			if errors.Is(err, t) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func says(words ...string) func(error) bool {
+	return func(err error) bool {
+		for _, w := range words {
+			if strings.Contains(err.Error(), w) {
+				return true
+			}
+		}
+		return false
+	}
+}
+
+func on(side repo.Side, also func(error) bool) func(error) bool {
+	return func(err error) bool {
+		e, ok := errors.AsType[*repo.Error](err)
+		return ok && e.Side == side && also(err)
+	}
+}
+
+func as[T error](err error) bool {
+	_, ok := errors.AsType[T](err)
+	return ok
+}
+
+var hints = []hintRow{
+	{as[*repo.LockedError], "stop the other process, or read the directory without writing: several readers may share a store"},
+	{as[*repo.SpaceError], "make room, or choose another directory; what is there already is not copied again"},
+	{is(syscall.ENOSPC), "the disk is full: make room and run the same command again; it goes on where it stopped"},
+	{is(syscall.EROFS, kv.ErrReadOnly), "the target is read-only: mount it for writing, or choose another directory"},
+	{as[*mirror.InternalRegistryError], "use a registry that takes pushes by digest: Quay, Harbor, Artifactory, Nexus, or airbridge serve"},
+	{on(repo.SideSource, as[*repo.CorruptError]), "the source sends content that is not what its digest says: check it with airbridge store verify, or copy it anew"},
+	{is(mirror.ErrNoImages), "--from-dir and --dir name the directory that holds v2/, a store, or an OCI layout"},
+	{is(oci.ErrUnauthorized), "log in with podman login, or name the credentials file with -a"},
+	{is(oci.ErrDenied), "the account may not do this there: check its rights on that repository"},
+	{on(repo.SideSource, oci.IsNotFound), "check the name and the tag; --skip-missing goes on without images that no longer exist"},
+	{is(oci.ErrTooManyRequests), "the registry asks for fewer requests: lower --max-per-registry and run again"},
+	{says("does not speak TLS"), "the registry speaks plain http: add --insecure"},
+	{says("x509:", "tls: failed to verify"), "name the registry's authority with --certificate-authority, put it under certs.d, or add --insecure"},
+	{is(syscall.ECONNREFUSED), "nothing listens there: check the host and the port"},
+	{as[*net.DNSError], "the host name cannot be resolved from here: check it, and the proxy settings"},
+	{is(fs.ErrPermission), "this user may not read or write there"},
+}

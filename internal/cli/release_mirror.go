@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/airbridge-dev/airbridge/internal/mirror"
+	"github.com/airbridge-dev/airbridge/internal/ref"
+	"github.com/airbridge-dev/airbridge/internal/release"
+)
+
+// releaseMirrorFlags are those of oc.md 12.1.
+type releaseMirrorFlags struct {
+	registryFlags
+	from, to, toReleaseImage  string
+	dirs                      dirFlags
+	toImageStream             string
+	toMirror, dryRun          bool
+	skipRelease, keepList     bool
+	force, skipMount          bool
+	instructions              string
+	applySignature, overwrite bool
+	signatureDir              string
+}
+
+func (a *App) releaseMirror(g *globalFlags) *cobra.Command {
+	f := &releaseMirrorFlags{}
+	cmd := &cobra.Command{
+		Use:   "mirror [RELEASE_IMAGE]",
+		Short: "Mirror an OpenShift release to a registry or a directory",
+		Long: `Mirror all images of an OpenShift release: to a registry that this machine can
+reach (--to), or to a directory that is carried to one (--to-dir). The release
+image and its components keep their digests, so that a cluster finds them by
+the mirror instructions that are printed at the end, and written as files.`,
+		Example: strings.ReplaceAll(`  # To a registry; --dry-run shows the plan and the instructions first
+  PROGRAM adm release mirror -a pull-secret.json \
+    --from=quay.io/openshift-release-dev/ocp-release:4.14.3-x86_64 \
+    --to=registry.example.com/ocp4/release \
+    --to-release-image=registry.example.com/ocp4/release:4.14.3-x86_64
+
+  # To a disk
+  PROGRAM adm release mirror -a pull-secret.json --to-dir=/media/disk/mirror \
+    quay.io/openshift-release-dev/ocp-release:4.14.3-x86_64`, "PROGRAM", a.program()),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.runReleaseMirror(cmd.Context(), g, f, args)
+		},
+	}
+	f.add(cmd.Flags())
+	return cmd
+}
+
+func (f *releaseMirrorFlags) add(flags *pflag.FlagSet) {
+	f.registryFlags.add(flags)
+	flags.StringVar(&f.from, "from", "", "release image to mirror; may be given as the argument instead")
+	flags.StringVar(&f.to, "to", "", "repository to mirror to; its tag may have ${component} and ${version}")
+	flags.StringVar(&f.dirs.to, "to-dir", "", "directory to mirror to; alone it means --to=file://openshift/release below it")
+	flags.StringVar(&f.dirs.from, "from-dir", "", "directory of a file:// release image")
+	flags.StringVar(&f.toReleaseImage, "to-release-image", "", "where the release image goes, instead of a tag of --to")
+	flags.StringVar(&f.toImageStream, "to-image-stream", "", "needs a cluster, which is not contacted; use --to")
+	flags.BoolVar(&f.toMirror, "to-mirror", false, "print the images as SRC DST lines for image mirror -f, and stop")
+	flags.BoolVar(&f.dryRun, "dry-run", false, "print what would be mirrored and the instructions, and stop")
+	flags.BoolVar(&f.skipRelease, "skip-release-image", false, "leave the release image out")
+	flags.BoolVar(&f.keepList, "keep-manifest-list", false, "name a release of several architectures by multi; lists are always kept")
+	flags.BoolVar(&f.force, "force", false, "send everything, also what the destination has")
+	flags.BoolVar(&f.skipMount, "skip-mount", false, "never ask a registry to link layers between its repositories")
+	flags.StringVar(&f.instructions, "print-mirror-instructions", "", "icsp (the default), idms or none")
+	flags.BoolVar(&f.applySignature, "apply-release-image-signature", false, "needs a cluster, which is not contacted")
+	flags.BoolVar(&f.overwrite, "overwrite", false, "only with --apply-release-image-signature")
+	flags.StringVar(&f.signatureDir, "release-image-signature-to-dir", "", "signatures are not fetched yet")
+}
+
+// check refuses what contradicts itself, in oc's words (oc.md 18).
+func (f *releaseMirrorFlags) check(args []string) error {
+	switch {
+	case len(args) > 1:
+		return usagef("only one argument is accepted")
+	case len(args) == 1 && f.from != "":
+		return usagef("you may not specify an argument and --from")
+	case len(args) == 0 && f.from == "":
+		return usagef("must specify a release image with --from")
+	case f.toImageStream != "":
+		return usagef("--to-image-stream needs a cluster, which is not contacted: mirror with --to and import from there")
+	case f.applySignature:
+		return usagef("--apply-release-image-signature needs a cluster, which is not contacted")
+	case f.overwrite:
+		return usagef("--overwrite is only valid when --apply-release-image-signature is specified")
+	case f.to == "" && f.dirs.to == "":
+		return usagef("must specify an image repository or image stream to mirror the release to")
+	case f.skipRelease && f.toReleaseImage != "":
+		return usagef("--skip-release-image and --to-release-image may not both be specified")
+	}
+	switch f.instructions {
+	case "", "icsp", "idms", "none":
+		return nil
+	}
+	return usagef("--print-mirror-instructions must be icsp, idms or none, not %q", f.instructions)
+}
+
+// references are the flags' values, parsed.
+type references struct {
+	from ref.Ref
+	name release.Naming
+}
+
+func (f *releaseMirrorFlags) parse(args []string) (references, error) {
+	var r references
+	if err := f.check(args); err != nil {
+		return r, err
+	}
+	from := append(args, f.from)[0]
+	if f.to == "" {
+		f.to = "file://openshift/release"
+	}
+	var err error
+	if r.from, err = ref.Parse(from); err != nil {
+		return r, flagError("--from", from, err)
+	}
+	if err = r.from.RequireRepository(); err != nil {
+		return r, flagError("--from", from, err)
+	}
+	if r.name.To, err = release.ParseTemplate(f.to); err != nil {
+		return r, flagError("--to", f.to, err)
+	}
+	if f.toReleaseImage != "" {
+		if r.name.ReleaseImage, err = ref.Parse(f.toReleaseImage); err != nil {
+			return r, flagError("--to-release-image", f.toReleaseImage, err)
+		}
+		if r.name.ReleaseImage.Tag == "" {
+			return r, flagError("--to-release-image", f.toReleaseImage, fmt.Errorf("--to-release-image must have a tag"))
+		}
+	}
+	r.name.SkipRelease, r.name.KeepList = f.skipRelease, f.keepList
+	return r, nil
+}
+
+// flagError is an error in a flag's value, with a hint where the value looks
+// as if a shell variable in it was unset.
+func flagError(flag, value string, err error) error {
+	err = &usageError{err}
+	if why, empty := ref.LooksEmpty(value); empty {
+		return &hinted{err, fmt.Sprintf("the value of %s, %q, looks empty (%s): is a shell variable unset?", flag, value, why)}
+	}
+	return err
+}
+
+func (a *App) runReleaseMirror(ctx context.Context, g *globalFlags, f *releaseMirrorFlags, args []string) (err error) {
+	refs, err := f.parse(args)
+	if err != nil {
+		return err
+	}
+	s, err := a.open(g, &f.registryFlags, f.dirs, f.dryRun || f.toMirror)
+	if err != nil {
+		return err
+	}
+	defer s.close(ctx, &err)
+	payload, err := mirror.ReadRelease(ctx, s.regs, refs.from)
+	if err != nil {
+		return err
+	}
+	wishes, err := mirror.ReleaseWishes(ctx, s.regs, payload, refs.from, refs.name)
+	if err != nil {
+		return err
+	}
+	if f.toMirror {
+		s.ui.Result(mirror.Lines(wishes))
+		return nil
+	}
+	mirror.TellVerification(payload, s.observer(nil))
+	s.ui.Info("Mirroring %d images to %s ...", len(wishes), refs.name.To.Repository)
+	o := mirror.CopyOptions{Plan: mirror.PlanOptions{Force: f.force}, DryRun: f.dryRun}
+	o.Engine.SkipMount = f.skipMount
+	if err := s.copy(ctx, wishes, o); err != nil {
+		return err
+	}
+	return a.tellRelease(s, f, refs, payload)
+}

@@ -1,0 +1,106 @@
+package mirror
+
+import (
+	"context"
+	"path/filepath"
+	"strings"
+
+	"github.com/airbridge-dev/airbridge/internal/imagelist"
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/plan"
+)
+
+// Expand turns mappings into wishes: sources with wildcards are listed and
+// become one wish a tag. Where a wildcard takes in releases that its text does
+// not name (4.14.1* and 4.14.10), they are told to the observer.
+func Expand(ctx context.Context, regs *Registries, mappings []imagelist.Mapping, obs Observer) ([]Wish, error) {
+	var all []plan.Mapping
+	for _, m := range mappings {
+		found, err := expandOne(ctx, regs, m, obs)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, found...)
+	}
+	if err := imagelist.Check(all, regs.SameDirectory()); err != nil {
+		return nil, err
+	}
+	wishes := make([]Wish, len(all))
+	for i, m := range all {
+		wishes[i] = Wish{Mapping: m}
+	}
+	return wishes, nil
+}
+
+func expandOne(ctx context.Context, regs *Registries, m imagelist.Mapping, obs Observer) ([]plan.Mapping, error) {
+	if !m.Source.IsGlob() {
+		return imagelist.Expand(m, nil)
+	}
+	tags, err := sourceTags(ctx, regs, m)
+	if err != nil {
+		return nil, sourceError(m.Source.Ref, err)
+	}
+	found, err := imagelist.Expand(m, tags)
+	if err != nil {
+		return nil, err
+	}
+	matched := make([]string, len(found))
+	for i := range found {
+		matched[i] = found[i].Source.Tag
+	}
+	if further := imagelist.Further(m.Source.Glob, matched); len(further) > 0 {
+		obs.Info("%s also matches the releases %s", m.Source, strings.Join(further, ", "))
+	}
+	lastReleases(found, matched)
+	return found, nil
+}
+
+// lastReleases lets a release image wait for the components beside it: VERSION
+// for VERSION-cli and the others.
+func lastReleases(found []plan.Mapping, matched []string) {
+	for i := range found {
+		tag := found[i].Source.Tag
+		if len(imagelist.Releases([]string{tag})) == 0 {
+			continue
+		}
+		for _, other := range matched {
+			if strings.HasPrefix(other, tag+"-") {
+				found[i].Last = true
+				break
+			}
+		}
+	}
+}
+
+func sourceTags(ctx context.Context, regs *Registries, m imagelist.Mapping) ([]string, error) {
+	place, err := regs.Place(m.Source.Ref, Reading)
+	if err != nil {
+		return nil, err
+	}
+	reg, err := regs.Find(place.Registry)
+	if err != nil {
+		return nil, err
+	}
+	rp, err := reg.Repo(place.Repo)
+	if err != nil {
+		return nil, err
+	}
+	var tags []string
+	for tag, err := range rp.Tags(ctx, "") {
+		if err != nil {
+			return nil, err
+		}
+		tags = append(tags, tag)
+	}
+	if len(tags) == 0 {
+		return nil, oci.ErrNameUnknown.With("the repository has no tags")
+	}
+	return tags, nil
+}
+
+// SameDirectory reports whether file:// means the same directory on both sides.
+func (r *Registries) SameDirectory() bool {
+	from, err1 := filepath.Abs(r.o.From)
+	to, err2 := filepath.Abs(r.o.To)
+	return err1 == nil && err2 == nil && from == to
+}

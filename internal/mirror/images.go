@@ -1,0 +1,128 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/airbridge-dev/airbridge/internal/engine"
+	"github.com/airbridge-dev/airbridge/internal/plan"
+)
+
+// Observer is told what a workflow does. All fields must be set; they are
+// called from many goroutines.
+type Observer struct {
+	// Planned is told the plan before anything is copied; the function it
+	// returns is called when copying ends.
+	Planned func(*plan.Plan) (done func())
+	Event   func(engine.Event)
+	Warn    func(format string, args ...any)
+	Info    func(format string, args ...any)
+}
+
+// CopyOptions says how images are copied.
+type CopyOptions struct {
+	Plan   PlanOptions
+	Engine engine.Options
+	// DryRun plans and stops.
+	DryRun bool
+}
+
+// Result is what a copy came to.
+type Result struct {
+	Plan *plan.Plan
+	// Planning are the images that could not be planned.
+	Planning []error
+	Report   *engine.Report // nil after a dry run
+}
+
+// The endings of a copy that went through but not wholly (oc.md 10.5). What
+// went wrong with each image has been told to the Observer before.
+var (
+	ErrPlanning  = errors.New("an error occurred during planning")
+	ErrUploading = errors.New("one or more errors occurred while uploading images")
+	ErrSome      = errors.New("one or more errors occurred")
+)
+
+// Copy makes every destination of the wishes hold its source: plan, look
+// before the first blob whether it can work, copy. It may be called again
+// after any failure and goes on where the last call stopped.
+func Copy(ctx context.Context, regs *Registries, wishes []Wish, o CopyOptions, obs Observer) (*Result, error) {
+	o.Plan.IgnoreDestination = o.DryRun
+	o.Engine.Force, o.Engine.ContinueOnError = o.Plan.Force, o.Plan.ContinueOnError
+	o.Engine.Events = obs.Event
+	if err := refuseInternal(regs, wishes); err != nil {
+		return nil, err
+	}
+	p, failed, err := Plan(ctx, regs, wishes, o.Plan)
+	if err != nil {
+		return nil, err
+	}
+	result := &Result{Plan: p, Planning: failed}
+	tellSkipped(p, obs)
+	if len(failed) > 0 && !o.Plan.ContinueOnError {
+		return result, planningError(failed, obs)
+	}
+	done := obs.Planned(p)
+	if !o.DryRun {
+		err = execute(ctx, regs, result, o, obs)
+	}
+	done()
+	if err == nil && len(failed) > 0 {
+		_ = planningError(failed, obs)
+		return result, ErrSome
+	}
+	return result, err
+}
+
+// planningError tells each failure but a single one, which is returned itself.
+func planningError(failed []error, obs Observer) error {
+	if len(failed) == 1 {
+		return failed[0]
+	}
+	for _, err := range failed {
+		obs.Event(engine.Event{Kind: engine.ImageFailed, Err: err})
+	}
+	return fmt.Errorf("%w: %d images", ErrPlanning, len(failed))
+}
+
+func tellSkipped(p *plan.Plan, obs Observer) {
+	for _, s := range p.Skipped {
+		obs.Warn("Image %s does not exist and will not be mirrored", s.Ref)
+	}
+	for _, i := range p.Items {
+		for _, s := range i.Skipped {
+			obs.Warn("Image %s of the list %s does not exist and will not be mirrored", s.Digest, s.Ref)
+		}
+	}
+}
+
+// execute copies what has been planned, after a look at the destinations.
+func execute(ctx context.Context, regs *Registries, result *Result, o CopyOptions, obs Observer) error {
+	if err := Preflight(ctx, regs, result.Plan); err != nil {
+		return err
+	}
+	report, err := engine.Execute(ctx, result.Plan, regs.Find, o.Engine)
+	result.Report = report
+	if err != nil {
+		return err
+	}
+	switch n := len(report.Failures); {
+	case n == 0:
+		return nil
+	case n == 1 && len(result.Planning) == 0:
+		return &ToldError{report.Failures[0].Err}
+	}
+	return &ToldError{fmt.Errorf("%w: %s", ErrUploading, strings.TrimSuffix(fmt.Sprintf("%d of %d images failed", len(report.Failures), len(result.Plan.Items)), " "))}
+}
+
+// ToldError is an error whose details the Observer has been told already, as
+// the failure of an image.
+type ToldError struct{ Err error }
+
+// Error implements error.
+func (e *ToldError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *ToldError) Unwrap() error { return e.Err }

@@ -1,0 +1,239 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/plan"
+	"github.com/airbridge-dev/airbridge/internal/ref"
+	"github.com/airbridge-dev/airbridge/internal/repo"
+)
+
+// Wish is one image that the user wants somewhere.
+type Wish struct {
+	plan.Mapping
+	// Beside is where the image is read if that repository holds it by digest:
+	// a release medium's own. The zero Ref for nowhere.
+	Beside ref.Ref
+}
+
+// PlanOptions says what goes along and what may be missing.
+type PlanOptions struct {
+	// Filter chooses the children of an index; its zero value keeps all of them.
+	Filter oci.PlatformFilter
+	// Single lets the only child that Filter leaves take the place of its index:
+	// oc's behaviour without --keep-manifest-list, which changes the digest
+	// found under the tag. Otherwise an index is always kept whole, byte for byte.
+	Single bool
+	// SkipMissing drops, with a report, what the source says is gone for good.
+	SkipMissing bool
+	// Force plans everything, whatever the destination holds.
+	Force bool
+	// ContinueOnError plans the other images after one could not be planned.
+	ContinueOnError bool
+	// IgnoreDestination says that a destination which does not answer is no
+	// error: a dry run, whose destination may lie behind the gap.
+	IgnoreDestination bool
+}
+
+// planWorkers bounds the images planned at once; registries bound their own requests.
+const planWorkers = 32
+
+// planner makes a plan of wishes. It asks each destination first, so that an
+// image that is already there costs one request and none at its source.
+type planner struct {
+	regs *Registries
+	o    PlanOptions
+
+	mu       sync.Mutex
+	opened   map[plan.Place]repo.Repo
+	cache    map[cacheKey]fetched
+	presence map[plan.Place]*destination
+}
+
+type cacheKey struct {
+	place  plan.Place
+	digest oci.Digest
+}
+
+type fetched struct {
+	desc oci.Descriptor
+	body []byte
+}
+
+// Plan pins every wish to a digest and lists what has to be moved. The second
+// result are the images that could not be planned; with any and without
+// ContinueOnError the plan must not be executed.
+func Plan(ctx context.Context, regs *Registries, wishes []Wish, o PlanOptions) (*plan.Plan, []error, error) {
+	p := &planner{regs: regs, o: o, opened: map[plan.Place]repo.Repo{}, cache: map[cacheKey]fetched{}, presence: map[plan.Place]*destination{}}
+	if err := p.claimWrites(wishes); err != nil {
+		return nil, nil, err
+	}
+	items := make([]*plan.Item, len(wishes))
+	skipped := make([]*plan.Skipped, len(wishes))
+	failed := make([]error, len(wishes))
+	g, gctx := errgroup.WithContext(ctx)
+	g.SetLimit(planWorkers)
+	for i, w := range wishes {
+		g.Go(func() error {
+			items[i], skipped[i], failed[i] = p.wish(gctx, w)
+			if gctx.Err() != nil {
+				return context.Cause(gctx)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, nil, err
+	}
+	return gather(items, skipped, failed)
+}
+
+// claimWrites says which registries are written to before any is opened, so
+// that a directory which is both read and written is opened once, for writing.
+func (p *planner) claimWrites(wishes []Wish) error {
+	for _, w := range wishes {
+		for _, d := range w.Destinations {
+			if _, err := p.regs.Place(d, Writing); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func gather(items []*plan.Item, skipped []*plan.Skipped, failed []error) (*plan.Plan, []error, error) {
+	out := &plan.Plan{}
+	var errs []error
+	for i := range items {
+		switch {
+		case failed[i] != nil:
+			errs = append(errs, failed[i])
+		case skipped[i] != nil:
+			out.Skipped = append(out.Skipped, *skipped[i])
+		default:
+			out.Items = append(out.Items, *items[i])
+		}
+	}
+	return out, errs, nil
+}
+
+// wish plans one image.
+func (p *planner) wish(ctx context.Context, w Wish) (*plan.Item, *plan.Skipped, error) {
+	item, err := p.item(ctx, w)
+	if err == nil {
+		return item, nil, nil
+	}
+	if p.o.SkipMissing && isGone(err) {
+		return nil, &plan.Skipped{Ref: w.Source.String(), Digest: w.Source.Digest, Why: "the source does not have it"}, nil
+	}
+	return nil, nil, err
+}
+
+// isGone reports whether an error of the source says that content does not
+// exist there. Errors of a destination never do.
+func isGone(err error) bool {
+	e, ok := errors.AsType[*repo.Error](err)
+	return ok && e.Side == repo.SideSource && oci.IsNotFound(err)
+}
+
+func (p *planner) item(ctx context.Context, w Wish) (*plan.Item, error) {
+	src, place, err := p.source(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	root := w.Source.Digest
+	if root.IsZero() {
+		d, err := src.Resolve(ctx, repo.ByTag(w.Source.Tag))
+		if err != nil {
+			return nil, sourceError(w.Source, err)
+		}
+		root = d.Digest
+	}
+	item := &plan.Item{Ref: w.Source, Source: place, Root: root, Last: w.Last}
+	if item.Targets, err = p.targets(w); err != nil {
+		return nil, err
+	}
+	if err := p.findPresent(ctx, item); err != nil || !item.Todo() {
+		return item, err
+	}
+	walk := &walker{p: p, src: src, place: place, item: item}
+	if err := walk.root(ctx, root); err != nil {
+		return nil, err
+	}
+	return item, nil
+}
+
+// source returns where an image is read: beside the wish's medium if it is
+// there, else where its reference says.
+func (p *planner) source(ctx context.Context, w Wish) (repo.Repo, plan.Place, error) {
+	if !w.Beside.IsZero() {
+		rp, place, err := p.open(w.Beside, Reading)
+		if err != nil {
+			return nil, plan.Place{}, err
+		}
+		if _, err := rp.Resolve(ctx, repo.ByDigest(w.Source.Digest)); err == nil {
+			return rp, place, nil
+		}
+	}
+	return p.open(w.Source, Reading)
+}
+
+func (p *planner) open(r ref.Ref, use Use) (repo.Repo, plan.Place, error) {
+	place, err := p.regs.Place(r, use)
+	if err != nil {
+		return nil, place, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if rp := p.opened[place]; rp != nil {
+		return rp, place, nil
+	}
+	reg, err := p.regs.Find(place.Registry)
+	if err != nil {
+		return nil, place, err
+	}
+	rp, err := reg.Repo(place.Repo)
+	if err == nil {
+		p.opened[place] = rp
+	}
+	return rp, place, err
+}
+
+// targets groups the destinations of a wish by repository.
+func (p *planner) targets(w Wish) ([]plan.Target, error) {
+	var out []plan.Target
+	index := map[plan.Place]int{}
+	for _, d := range w.Destinations {
+		place, err := p.regs.Place(d, Writing)
+		if err != nil {
+			return nil, err
+		}
+		i, ok := index[place]
+		if !ok {
+			i = len(out)
+			index[place] = i
+			out = append(out, plan.Target{Place: place})
+		}
+		if d.Tag != "" {
+			out[i].Tags = append(out[i].Tags, d.Tag)
+		}
+	}
+	return out, nil
+}
+
+// sourceError is the planning error of the field's best known sentence
+// (oc.md 18), with the side, so that hints and --skip-missing can tell.
+func sourceError(r ref.Ref, err error) error {
+	return &repo.Error{Op: "unable to retrieve source image", Side: repo.SideSource, Ref: r.String(), Err: err}
+}
+
+// errSchema1 says why an old manifest is refused.
+func errSchema1(d oci.Digest) error {
+	return fmt.Errorf("%s is a schema 1 manifest, which is not mirrored: converting it would change its digest; rebuild the image with a current tool", d)
+}

@@ -1,0 +1,135 @@
+package mirror
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/airbridge-dev/airbridge/internal/plan"
+	"github.com/airbridge-dev/airbridge/internal/repo"
+)
+
+// mostAsked bounds the repositories of one registry that are asked whether we
+// may push: permissions go by namespace, and a catalog has hundreds.
+const mostAsked = 4
+
+// Preflight finds out before the first blob what would fail after hours: a
+// push that is not allowed, a disk that cannot hold the plan, a blob larger
+// than the file system takes.
+func Preflight(ctx context.Context, regs *Registries, p *plan.Plan) error {
+	asked := map[string]int{}
+	for _, place := range todo(p) {
+		reg, err := regs.Find(place.Registry)
+		if err != nil {
+			return err
+		}
+		if asked[place.Registry] == 0 {
+			if err := checkSpace(ctx, regs, reg, p, place.Registry); err != nil {
+				return err
+			}
+		}
+		if asked[place.Registry]++; asked[place.Registry] > mostAsked {
+			continue
+		}
+		if err := checkPush(ctx, reg, place); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// todo returns the places where something is to be written.
+func todo(p *plan.Plan) []plan.Place {
+	rest := &plan.Plan{}
+	for _, i := range p.Items {
+		item := plan.Item{}
+		for _, t := range i.Targets {
+			if !t.Present {
+				item.Targets = append(item.Targets, t)
+			}
+		}
+		rest.Items = append(rest.Items, item)
+	}
+	return rest.Destinations()
+}
+
+func checkPush(ctx context.Context, reg repo.Registry, place plan.Place) error {
+	prober, ok := reg.(repo.Prober)
+	if !ok {
+		return nil
+	}
+	if err := prober.CanPush(ctx, place.Repo); err != nil {
+		return &repo.Error{Op: "checking that images may be pushed to", Side: repo.SideDestination, Ref: place.String(), Err: err}
+	}
+	return nil
+}
+
+// checkSpace compares what is missing with what the disk can take.
+func checkSpace(ctx context.Context, regs *Registries, reg repo.Registry, p *plan.Plan, key string) error {
+	space, ok := reg.(repo.Space)
+	if !ok {
+		return nil
+	}
+	total, largest := p.BytesInto(key)
+	if most := space.Largest(); most > 0 && largest > most {
+		return fmt.Errorf("%s cannot hold a blob of %d bytes: its file system takes files of at most %d", reg.Name(), largest, most)
+	}
+	free, err := space.Free(ctx)
+	if err != nil || total <= free {
+		return err
+	}
+	held, err := heldBytes(ctx, regs, p, key)
+	if err != nil || total-held <= free {
+		return err
+	}
+	return &repo.SpaceError{Path: reg.Name(), Need: total - held, Free: free}
+}
+
+// heldBytes counts what an earlier run has brought already. It is asked only
+// where space looks short.
+func heldBytes(ctx context.Context, regs *Registries, p *plan.Plan, key string) (int64, error) {
+	reg, err := regs.Find(key)
+	if err != nil {
+		return 0, err
+	}
+	seen := map[plan.Place]map[string]bool{}
+	held := int64(0)
+	for i := range p.Items {
+		for _, t := range p.Items[i].Targets {
+			if t.Registry != key || t.Present {
+				continue
+			}
+			n, err := heldOf(ctx, reg, t.Place, &p.Items[i], seen)
+			if err != nil {
+				return 0, err
+			}
+			held += n
+		}
+	}
+	return held, nil
+}
+
+func heldOf(ctx context.Context, reg repo.Registry, at plan.Place, item *plan.Item, seen map[plan.Place]map[string]bool) (int64, error) {
+	rp, err := reg.Repo(at.Repo)
+	if err != nil {
+		return 0, err
+	}
+	blobs := item.Blobs()
+	missing, err := rp.Missing(ctx, blobs)
+	if err != nil {
+		return 0, err
+	}
+	if seen[at] == nil {
+		seen[at] = map[string]bool{}
+	}
+	for _, m := range missing {
+		seen[at][m.Digest.String()] = true
+	}
+	held := int64(0)
+	for _, b := range blobs {
+		if k := b.Digest.String(); !seen[at][k] {
+			seen[at][k] = true
+			held += b.Size
+		}
+	}
+	return held, nil
+}

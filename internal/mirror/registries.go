@@ -1,0 +1,130 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/airbridge-dev/airbridge/internal/plan"
+	"github.com/airbridge-dev/airbridge/internal/ref"
+	"github.com/airbridge-dev/airbridge/internal/repo"
+)
+
+// Use says what a reference is opened for.
+type Use int
+
+// The two uses.
+const (
+	Reading Use = iota
+	Writing
+)
+
+// RegistriesOptions says how places are opened.
+type RegistriesOptions struct {
+	// From and To are the directories of file:// references that are read and
+	// written; "" is the working directory.
+	From, To string
+	// DryRun opens nothing for writing and makes nothing.
+	DryRun bool
+	// Remote returns the registry of a host.
+	Remote func(host string) repo.Registry
+	// Holder says who we are in a store's lock.
+	Holder string
+	Now    func() time.Time
+	// Notice is told what the user should know of how a directory is used.
+	Notice func(string)
+}
+
+// Registries opens each registry of a run once: hosts over the network,
+// directories by what they are.
+type Registries struct {
+	o      RegistriesOptions
+	mu     sync.Mutex
+	writes map[string]bool
+	dirs   map[string]*Directory
+	hosts  map[string]repo.Registry
+}
+
+// NewRegistries returns the registries of one run.
+func NewRegistries(o RegistriesOptions) *Registries {
+	return &Registries{o: o, writes: map[string]bool{}, dirs: map[string]*Directory{}, hosts: map[string]repo.Registry{}}
+}
+
+// fileKey begins the keys of directories.
+const fileKey = "file://"
+
+// Place says where a reference points: a host, or the directory that file://
+// stands for.
+func (r *Registries) Place(at ref.Ref, use Use) (plan.Place, error) {
+	switch at.Scheme {
+	case ref.Registry:
+		at = at.Canonical()
+		return plan.Place{Registry: at.Host, Repo: at.Path}, nil
+	case ref.File:
+		return r.filePlace(at, use)
+	}
+	return plan.Place{}, fmt.Errorf("%s: S3 buckets cannot be read or written yet", at)
+}
+
+func (r *Registries) filePlace(at ref.Ref, use Use) (plan.Place, error) {
+	dir := r.o.From
+	if use == Writing {
+		dir = r.o.To
+	}
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return plan.Place{}, err
+	}
+	key := fileKey + abs
+	if use == Writing {
+		r.mu.Lock()
+		r.writes[key] = true
+		r.mu.Unlock()
+	}
+	return plan.Place{Registry: key, Repo: at.Path}, nil
+}
+
+// Find returns the registry of a place's key, opening it at the first call.
+func (r *Registries) Find(key string) (repo.Registry, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(key) > len(fileKey) && key[:len(fileKey)] == fileKey {
+		return r.dir(key)
+	}
+	if r.hosts[key] == nil {
+		r.hosts[key] = r.o.Remote(key)
+	}
+	return r.hosts[key], nil
+}
+
+func (r *Registries) dir(key string) (repo.Registry, error) {
+	if d := r.dirs[key]; d != nil {
+		return d.Registry, nil
+	}
+	d, err := OpenDirectory(key[len(fileKey):], DirectoryOptions{
+		Write: r.writes[key] && !r.o.DryRun, Missing: r.writes[key], Batch: true, Holder: r.o.Holder, Now: r.o.Now,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if d.Notice != "" && r.o.Notice != nil {
+		r.o.Notice(d.Notice)
+	}
+	r.dirs[key] = d
+	return d.Registry, nil
+}
+
+// Close makes everything written durable and gives the directories back.
+func (r *Registries) Close(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var errs []error
+	for _, d := range r.dirs {
+		errs = append(errs, d.Close(ctx))
+	}
+	r.dirs = map[string]*Directory{}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,144 @@
+package mirror
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/plan"
+	"github.com/airbridge-dev/airbridge/internal/ref"
+	"github.com/airbridge-dev/airbridge/internal/release"
+	"github.com/airbridge-dev/airbridge/internal/repo"
+)
+
+// readPlatform is the child that a release of several architectures is read
+// from. Which one hardly matters: all name the same components.
+var readPlatform = oci.Platform{OS: "linux", Architecture: "amd64"}
+
+// ReadRelease reads the payload of a release image. The error is about the
+// source.
+func ReadRelease(ctx context.Context, regs *Registries, from ref.Ref) (*release.Payload, error) {
+	rp, err := openSource(regs, from)
+	if err != nil {
+		return nil, err
+	}
+	target := repo.Target{Tag: from.Tag, Digest: from.Digest}
+	if target == (repo.Target{}) {
+		return nil, fmt.Errorf("%s: name the release image with its tag or digest", from)
+	}
+	p, err := release.Read(ctx, rp, target, readPlatform)
+	if err != nil {
+		return nil, &repo.Error{Op: "reading release", Side: repo.SideSource, Ref: from.String(), Err: err}
+	}
+	return p, nil
+}
+
+func openSource(regs *Registries, from ref.Ref) (repo.Repo, error) {
+	place, err := regs.Place(from, Reading)
+	if err != nil {
+		return nil, err
+	}
+	reg, err := regs.Find(place.Registry)
+	if err != nil {
+		return nil, err
+	}
+	return reg.Repo(place.Repo)
+}
+
+// ReleaseWishes says what is to be copied for a release. Components are read
+// beside the release image where they lie there by digest, on a medium or in a
+// mirror, and else where the payload says.
+func ReleaseWishes(ctx context.Context, regs *Registries, p *release.Payload, from ref.Ref, n release.Naming) ([]Wish, error) {
+	mappings, err := release.Targets(p, from, n)
+	if err != nil {
+		return nil, err
+	}
+	beside := besides(ctx, regs, p, from)
+	wishes := make([]Wish, len(mappings))
+	for i, m := range mappings {
+		wishes[i] = Wish{Mapping: m}
+		if !m.Last {
+			wishes[i].Beside = beside
+		}
+	}
+	return wishes, nil
+}
+
+// besides returns the release image's own repository if components may lie in
+// it. A registry is asked for one of them, a medium for each.
+func besides(ctx context.Context, regs *Registries, p *release.Payload, from ref.Ref) ref.Ref {
+	if from.Scheme == ref.File {
+		return from.Repository()
+	}
+	if len(p.Components) == 0 || p.Components[0].From.Repository().Canonical() == from.Repository().Canonical() {
+		return ref.Ref{}
+	}
+	rp, err := openSource(regs, from)
+	if err != nil {
+		return ref.Ref{}
+	}
+	if _, err := rp.Resolve(ctx, repo.ByDigest(p.Components[0].From.Digest)); err != nil {
+		return ref.Ref{}
+	}
+	return from.Repository()
+}
+
+// TellVerification says once whether the payload carries keys to verify it
+// with, which are not used yet.
+func TellVerification(p *release.Payload, obs Observer) {
+	if p.Verification.Present() {
+		obs.Warn("release %s carries verification keys (%s), which are not used yet: its authenticity was not checked",
+			p.Version, strings.Join(p.Verification.Keys, ", "))
+		return
+	}
+	obs.Warn("release %s carries no verification keys: its authenticity was not checked", p.Version)
+}
+
+// MirroredRelease is a release that a copy from a medium brought to a registry.
+type MirroredRelease struct {
+	Payload *release.Payload
+	From    ref.Ref
+	To      ref.Ref // repository
+}
+
+// ReleasesFromMedia returns the releases among the wishes that were read from a
+// directory and written to a registry: what a cluster is then told about them
+// is known from the medium alone.
+func ReleasesFromMedia(ctx context.Context, regs *Registries, wishes []Wish) ([]MirroredRelease, error) {
+	var out []MirroredRelease
+	for _, w := range wishes {
+		if !w.Last || w.Source.Scheme != ref.File {
+			continue
+		}
+		p, err := ReadRelease(ctx, regs, w.Source)
+		if err != nil {
+			return out, err
+		}
+		for _, d := range w.Destinations {
+			if d.Scheme == ref.Registry {
+				out = append(out, MirroredRelease{Payload: p, From: w.Source, To: d.Repository()})
+			}
+		}
+	}
+	return out, nil
+}
+
+// Lines returns the wishes as "SRC DST" lines, which image mirror -f takes.
+func Lines(wishes []Wish) string {
+	var b strings.Builder
+	for _, w := range wishes {
+		for _, d := range w.Destinations {
+			fmt.Fprintf(&b, "%s %s\n", source(w.Mapping), d)
+		}
+	}
+	return b.String()
+}
+
+// source prints a pinned source by its digest alone.
+func source(m plan.Mapping) ref.Ref {
+	if !m.Source.Digest.IsZero() {
+		m.Source.Tag = ""
+	}
+	return m.Source
+}
