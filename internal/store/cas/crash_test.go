@@ -220,6 +220,18 @@ func count(t *testing.T, seed uint64) int {
 
 const seeds = 12
 
+// Where there is no syncfs every file is synced, however many they are.
+func TestManyWithoutSyncFS(t *testing.T) {
+	f, h := crashfs.New(1), newHistory()
+	f.SetSyncFS(crashfs.SyncNothing)
+	s := cas.FS(f)
+	for i := range 9 {
+		h.synced[put(t, s, text(i))] = true
+	}
+	must(t, s.Sync(t.Context()))
+	survive(t, h, f.Crash(rand.New(rand.NewPCG(1, 1))), "all synced")
+}
+
 // The process is killed, or the power cut, at every call; then the next one
 // takes up what is left, and the power is cut again.
 func TestCrashAtEveryCall(t *testing.T) {
