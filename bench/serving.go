@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -12,6 +13,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/testkit/peer"
@@ -134,44 +136,68 @@ func (v *serving) write(ctx context.Context) error {
 func (b *bench) rate(v *serving) error {
 	base := "http://" + v.ours + "/v2/" + repository
 	for _, c := range []struct {
-		what, ours, other, name string
-		goal                    float64
+		what, ours, other, name, unit string
+		goal                          float64
 	}{
-		{"manifest by tag", base + "/manifests/v1", "http://" + v.bare + "/manifest", "bare handler", 0.75},
-		{"manifest by digest", base + "/manifests/" + v.image.Desc.Digest.String(), "http://" + v.bare + "/manifest", "bare handler", 0.75},
-		{"blob of 4 KiB", base + "/blobs/" + v.small.Desc.Digest.String(), "http://" + v.bare + "/small", "bare handler", 0.55},
-		{"blob of 100 MB", base + "/blobs/" + v.large.Desc.Digest.String(), "http://" + v.nginx + "/large", "nginx", 0.9},
+		{"manifest by tag", base + "/manifests/v1", "http://" + v.bare + "/manifest", "bare handler", requestsPerSecond, 0.75},
+		{"manifest by digest", base + "/manifests/" + v.image.Desc.Digest.String(), "http://" + v.bare + "/manifest", "bare handler", requestsPerSecond, 0.75},
+		{"blob of 4 KiB", base + "/blobs/" + v.small.Desc.Digest.String(), "http://" + v.bare + "/small", "bare handler", requestsPerSecond, 0.55},
+		{"blob of 100 MB", base + "/blobs/" + v.large.Desc.Digest.String(), "http://" + v.nginx + "/large", "nginx", bytesPerSecond, 0.9},
 	} {
 		var ratios, rates []float64
 		for range b.rounds {
-			other, err := wrk(v.wrk, c.other)
+			other, err := wrk(v.wrk, c.other, c.unit)
 			if err != nil {
 				return err
 			}
-			ours, err := wrk(v.wrk, c.ours)
+			ours, err := wrk(v.wrk, c.ours, c.unit)
 			if err != nil {
 				return err
 			}
 			ratios, rates = append(ratios, ours/other), append(rates, ours)
 		}
-		printAtLeast(fmt.Sprintf("%s, %.0f requests/s, / %s", c.what, spreadOf(rates).median, c.name), spreadOf(ratios), c.goal)
+		printAtLeast(fmt.Sprintf("%s, %.0f %s, / %s", c.what, spreadOf(rates).median, c.unit, c.name), spreadOf(ratios), c.goal)
 	}
 	return nil
 }
 
-var perSecond = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
+var (
+	perSecond = regexp.MustCompile(`Requests/sec:\s+([0-9.]+)`)
+	transfer  = regexp.MustCompile(`Transfer/sec:\s+([0-9.]+[KMG]?B)`)
+)
 
-// wrk returns requests a second, and fails where an answer was no success.
-func wrk(program, url string) (float64, error) {
-	out, err := exec.Command(program, "-t2", "-c16", "-d3s", "-H", "Accept: "+oci.MediaTypeDockerManifest, url).CombinedOutput()
+// The units of a rate. Bytes are compared for large blobs, of which only a few are complete
+// when the time is up; small answers are counted.
+const (
+	requestsPerSecond = "requests/s"
+	bytesPerSecond    = "MB/s"
+)
+
+// wrk returns a rate, and fails where an answer was no success.
+func wrk(program, url, unit string) (float64, error) {
+	out, err := exec.Command(program, "-t2", "-c16", "-d4s", "-H", "Accept: "+oci.MediaTypeDockerManifest, url).CombinedOutput()
 	if err != nil {
 		return 0, fmt.Errorf("wrk %s: %w: %s", url, err, tail(out))
 	}
-	m := perSecond.FindSubmatch(out)
-	if m == nil || regexp.MustCompile(`Non-2xx`).Match(out) {
+	requests, moved := perSecond.FindSubmatch(out), transfer.FindSubmatch(out)
+	if requests == nil || moved == nil || bytes.Contains(out, []byte("Non-2xx")) {
 		return 0, fmt.Errorf("wrk %s: %s", url, tail(out))
 	}
-	return strconv.ParseFloat(string(m[1]), 64)
+	if unit == bytesPerSecond {
+		return megabytes(string(moved[1]))
+	}
+	return strconv.ParseFloat(string(requests[1]), 64)
+}
+
+// megabytes reads a size as wrk prints it: 1.50GB, with 1024 to the step.
+func megabytes(s string) (float64, error) {
+	for unit, factor := range map[string]float64{"KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30} {
+		if number, ok := strings.CutSuffix(s, unit); ok {
+			n, err := strconv.ParseFloat(number, 64)
+			return n * factor / 1e6, err
+		}
+	}
+	return 0, fmt.Errorf("wrk printed a size of %q", s)
 }
 
 // bareMain is the handler that ours is compared with: the same bytes and
