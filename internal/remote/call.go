@@ -32,9 +32,11 @@ type call struct {
 	checked bool     // the answer is verified by digest, so it may come by any way
 }
 
-// Bounds of trying again: tries without progress, and waiting times.
+// Bounds of trying again: tries without progress, and waiting times. Whoever
+// says that he is overloaded is given about two minutes.
 const (
 	maxTries     = 6
+	patientTries = 10
 	firstBackoff = 500 * time.Millisecond
 	maxBackoff   = 30 * time.Second
 	maxPause     = 5 * time.Minute
@@ -46,7 +48,7 @@ const (
 func (h *host) do(ctx context.Context, c call, use func(*http.Response) error) error {
 	for try := 1; ; try++ {
 		err := h.once(ctx, c, use)
-		if err == nil || try == maxTries || ctx.Err() != nil || !transient(err) {
+		if err == nil || giveUp(ctx, try, err) {
 			return err
 		}
 		if err := h.backoff(ctx, try, err); err != nil {
@@ -79,6 +81,15 @@ func (h *host) exchange(ctx context.Context, c call, use func(*http.Response) er
 		return nil
 	}
 	return use(resp)
+}
+
+// giveUp reports whether a fault is final after so many tries.
+func giveUp(ctx context.Context, try int, err error) bool {
+	most := maxTries
+	if refusal(err) {
+		most = patientTries
+	}
+	return ctx.Err() != nil || try >= most || !transient(err)
 }
 
 // backoff waits before the next try: what the registry asked for, which then

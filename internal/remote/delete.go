@@ -42,7 +42,7 @@ func (r *Repo) delete(ctx context.Context, path string, missing oci.Code) error 
 		if try > 1 && oci.IsNotFound(err) {
 			return nil
 		}
-		if err == nil || try == maxTries || ctx.Err() != nil || !transient(err) {
+		if err == nil || giveUp(ctx, try, err) {
 			return err
 		}
 		if err := r.host.backoff(ctx, try, err); err != nil {

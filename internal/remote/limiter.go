@@ -45,9 +45,12 @@ type limiter struct {
 	waiters []*waiter
 	epoch   int // counts the halvings
 	round   round
-	patient int // rounds to stay below the ceiling before it is tried
+	patient int // rounds to stay at the ceiling before more is tried
+	probing bool
 	best    float64
 	held    int // rounds since the limit last changed
+	again   int // after so many one more is tried
+	trial   bool
 }
 
 // round is one limit's worth of successes.
@@ -78,7 +81,7 @@ const callWork = 16 << 10
 const firstPatience = 32
 
 func newLimiter(maxPerHost int, now func() time.Time) *limiter {
-	l := &limiter{now: now, min: minLimit, max: maxLimit, patient: firstPatience}
+	l := &limiter{now: now, min: minLimit, max: maxLimit, patient: firstPatience, again: firstAgain}
 	if maxPerHost > 0 {
 		l.max = maxPerHost
 		l.min = min(minLimit, maxPerHost)
@@ -96,7 +99,6 @@ func (l *limiter) acquire(ctx context.Context, c class) (*slot, error) {
 	}
 	w := &waiter{class: c, ready: make(chan struct{})}
 	l.waiters = append(l.waiters, w)
-	l.round.saturated = true
 	l.mu.Unlock()
 	select {
 	case <-w.ready:
@@ -130,6 +132,7 @@ func (l *limiter) admit(c class) *slot {
 		free = free || l.active[c] == 0
 	}
 	if !free {
+		l.round.saturated = true
 		return nil
 	}
 	if total == 0 && l.round.successes == 0 {
@@ -189,14 +192,14 @@ func (s *slot) failed(err error) {
 func (l *limiter) refused(inWords bool) {
 	total := l.total()
 	if inWords && total > l.min {
-		if l.ceiling < l.max && total > l.ceiling { // the ceiling was tried again, in vain
+		if l.probing {
 			l.patient *= 2
 		}
 		l.ceiling = max(l.min, min(total, l.limit)-1)
 	}
 	l.limit = max(l.min, min(l.limit, total)/2)
 	l.epoch++
-	l.best, l.held = 0, 0
+	l.best, l.held, l.probing, l.trial = 0, 0, false, false
 	l.round = round{began: l.now()}
 }
 
@@ -212,19 +215,31 @@ func (l *limiter) endRound() {
 		l.climb(rate(r.work, now.Sub(r.began)))
 	case l.ceiling < l.max && l.held >= l.patient:
 		l.ceiling++
+		l.probing = true
+		l.held = l.again // so that the next round climbs, whatever the rate
 	}
 }
 
-// again is after how many level rounds one more is tried all the same:
-// throughput may have been held down by something that has passed.
-const again = 16
+// firstAgain is after how many level rounds one more is tried all the same:
+// throughput may have been held down by something that has passed. Where that
+// was in vain it is taken back, and tried again after twice as many.
+const firstAgain = 16
 
-// climb adds one where the last one brought something.
+// climb adds one where the last one brought at least half its share.
 func (l *limiter) climb(rate float64) {
-	if rate < l.best*1.03 && l.held < again {
+	better := rate >= l.best*(1+0.5/float64(l.limit))
+	switch {
+	case better:
+		l.best, l.trial = rate, false
+	case l.trial:
+		l.trial, l.held, l.again = false, 0, 2*l.again
+		l.limit = max(l.min, l.limit-1)
 		return
+	case l.held < l.again:
+		return
+	default:
+		l.trial = true
 	}
-	l.best = rate
 	l.held = 0
 	l.limit++
 	l.wake()

@@ -138,7 +138,7 @@ func (h *host) fetchToken(ctx context.Context, l *link, c challenge, s scope) (*
 	}
 	for try := 1; ; try++ {
 		t, err := h.askService(ctx, service, tokenRequest{realm, c, s, cred})
-		if err == nil || try == maxTries || ctx.Err() != nil || !transient(err) {
+		if err == nil || giveUp(ctx, try, err) {
 			return t, err
 		}
 		if err := h.backoff(ctx, try, err); err != nil {

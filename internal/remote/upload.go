@@ -120,11 +120,14 @@ func (u *upload) run(ctx context.Context) (repo.Outcome, error) {
 		if u.content.reached > before && u.session != nil {
 			try = 1
 		}
-		if try == maxTries || ctx.Err() != nil || !u.recover(err) {
+		if try >= patientTries || !u.recover(err) {
 			return outcome, err
 		}
 		if !transient(err) {
 			continue // another way, at once
+		}
+		if giveUp(ctx, try, err) {
+			return outcome, err
 		}
 		if u.content.complete && u.present(ctx) {
 			return repo.Sent, nil

@@ -57,6 +57,8 @@ type Server struct {
 
 	mu       sync.Mutex
 	requests []Request
+	room     *sync.Cond // signalled when a request ends
+	atOnce   int
 	active   int
 	peak     int
 	refused  int
@@ -66,6 +68,7 @@ type Server struct {
 func Start(t testing.TB, o Options) *Server {
 	t.Helper()
 	s := &Server{Registry: o.Backend, login: o.Login, release: make(chan struct{})}
+	s.room, s.atOnce = sync.NewCond(&s.mu), o.AtOnce
 	if s.Registry == nil {
 		s.Registry = registry.New("memory", cas.Mem(), kv.Mem(), registry.Options{Now: time.Now})
 	}
@@ -75,7 +78,7 @@ func Start(t testing.TB, o Options) *Server {
 		handler = o.Quirks[i](handler)
 	}
 	handler = s.Script.wrap(handler)
-	handler = s.limit(o.AtOnce, handler)
+	handler = s.limit(handler)
 	if o.Login != nil {
 		handler = o.Login.wrap(handler)
 	}
@@ -176,9 +179,9 @@ func (w *statusWriter) Write(p []byte) (int, error) {
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // limit refuses what goes beyond a number of requests at once.
-func (s *Server) limit(n int, next http.Handler) http.Handler {
+func (s *Server) limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.enter(n) {
+		if !s.enter() {
 			Refuse(w, http.StatusTooManyRequests, "TOOMANYREQUESTS", "too many requests at once")
 			return
 		}
@@ -187,10 +190,10 @@ func (s *Server) limit(n int, next http.Handler) http.Handler {
 	})
 }
 
-func (s *Server) enter(n int) bool {
+func (s *Server) enter() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n > 0 && s.active >= n {
+	if s.atOnce > 0 && s.active >= s.atOnce {
 		s.refused++
 		return false
 	}
@@ -203,6 +206,16 @@ func (s *Server) leave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.active--
+	s.room.Broadcast()
+}
+
+// AwaitRoom returns when a request would not be refused because of AtOnce.
+func (s *Server) AwaitRoom() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.atOnce > 0 && s.active >= s.atOnce {
+		s.room.Wait()
+	}
 }
 
 // Certificate returns the certificate, in DER, of every Server with TLS. It is
