@@ -30,7 +30,8 @@ type Store interface {
 	// the disk is believed. oci.ErrBlobUploadUnknown if there is none.
 	Resume(ctx context.Context, id string) (Writer, error)
 	// Sync makes every commit that returned before the call durable; one call
-	// serves all that wait (group commit). After an error nothing committed since
+	// serves all that wait (group commit). The first call does the same for the
+	// blobs that earlier processes left. After an error nothing committed since
 	// the last good Sync may be relied on, and the store takes no more writes.
 	Sync(ctx context.Context) error
 	// Delete removes a blob.

@@ -21,8 +21,11 @@ const few = 4
 // to that moment; those who waited meanwhile find theirs done.
 func (s *Files) Sync(ctx context.Context) error {
 	s.mu.Lock()
-	want := s.commits
+	want, done, err := s.commits, s.durable == s.commits, s.refusal()
 	s.mu.Unlock()
+	if err != nil || done {
+		return err
+	}
 	if err := s.take(ctx); err != nil {
 		return err
 	}
