@@ -247,6 +247,15 @@ func TestVerifyDamage(t *testing.T) {
 				return []string{"ocp/release@" + repotest.NewReferrer("sig", "application/x", r.amd).Desc.Digest.String()}
 			},
 		},
+		"referrer that is not there": {
+			func(t *testing.T, d *disk, r release) {
+				t.Helper()
+				key := repo.ReferrerKey("copy", r.arm.Desc.Digest, r.other.Desc.Digest)
+				change(t, d, key, repo.EncodeFact(r.other.Desc))
+			},
+			func(r release) oci.Digest { return r.other.Desc.Digest },
+			func(r release) []string { return []string{"ocp/release@" + r.other.Desc.Digest.String()} },
+		},
 		"left-over rotten blob": {
 			func(t *testing.T, d *disk, r release) {
 				t.Helper()
@@ -302,6 +311,40 @@ func TestRepair(t *testing.T) {
 	if report := verify(t, reg); len(report.Damages) > 0 {
 		t.Errorf("damages after all was pushed again: %+v", report.Damages)
 	}
+}
+
+// TestWrongFact sends a blob again whose fact has a wrong size: the fact is made
+// right, and what held the blob still does.
+func TestWrongFact(t *testing.T) {
+	d := newDisk(t)
+	content := pushRelease(t, d.open())
+	key := repo.BlobKey("copy", shared.Desc.Digest)
+	wrong := []kv.Change{{Key: key, Value: repo.EncodeFact(repo.BlobFact{Size: 1, Held: true})}}
+	if err := d.facts.Apply(t.Context(), wrong); err != nil {
+		t.Fatal(err)
+	}
+	reg := d.open()
+	repotest.PutBlob(t.Context(), t, newRepo(t, reg, "copy"), shared)
+	if report := verify(t, reg); len(report.Damages) > 0 {
+		t.Errorf("damages: %+v", report.Damages)
+	}
+	d.clock.pass(1000 * time.Hour)
+	repotest.Check(t.Context(), t, newRepo(t, reg, "copy"), content.arm)
+}
+
+// TestDeleteBesideDamage deletes an image beside one that cannot be read: what
+// that one may name stays held.
+func TestDeleteBesideDamage(t *testing.T) {
+	d := newDisk(t)
+	reg := d.open()
+	content := pushRelease(t, reg)
+	d.rot(t, content.arm.Blob)
+	r := newRepo(t, reg, "ocp/release")
+	if err := r.DeleteManifest(t.Context(), content.amd.Desc.Digest); err != nil {
+		t.Fatal(err)
+	}
+	d.clock.pass(1000 * time.Hour)
+	repotest.CheckBlob(t.Context(), t, r, shared)
 }
 
 // TestUnbelieved puts content below blobs/ that no fact speaks of.

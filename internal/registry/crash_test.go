@@ -266,7 +266,7 @@ func endings() []ending {
 // disk, and wants all that was acknowledged, nothing damaged, and a next run that
 // completes.
 func TestCrash(t *testing.T) {
-	const rounds = 60
+	const rounds = 20
 	for _, e := range endings() {
 		for mode, batch := range map[string]bool{"durable": false, "batch": true} {
 			t.Run(e.name+"/"+mode, func(t *testing.T) {

@@ -283,3 +283,69 @@ func TestSchema1(t *testing.T) {
 	c.pass(100 * time.Hour)
 	repotest.Check(t.Context(), t, r, img)
 }
+
+// TestRefusedLeavesNothing sees that the bytes of a manifest that is refused do
+// not stay behind.
+func TestRefusedLeavesNothing(t *testing.T) {
+	blobs := cas.Mem()
+	r := newRepo(t, registry.New("test", blobs, kv.Mem(), registry.Options{Now: fixed}), "a")
+	img := repotest.NewImage("img", repotest.NewBlob("layer", 10))
+	wantCode(t, "an incomplete image", r.PutManifest(t.Context(), img.Desc, img.Bytes), oci.ErrManifestBlobUnknown)
+	if _, err := blobs.Stat(t.Context(), img.Desc.Digest); !oci.IsNotFound(err) {
+		t.Errorf("the manifest was stored: error %v", err)
+	}
+}
+
+// TestEndlessContent sees that content is cut off once it is too long.
+func TestEndlessContent(t *testing.T) {
+	r := newRepo(t, registry.New("test", cas.Mem(), kv.Mem(), registry.Options{Now: fixed}), "a")
+	b := repotest.NewBlob("b", 100000)
+	source := &endless{limit: 1 << 20}
+	content := func(context.Context, int64) (io.ReadCloser, error) { return source, nil }
+	_, err := r.PutBlob(t.Context(), b.Desc, content, "")
+	if _, ok := errors.AsType[*repo.CorruptError](err); !ok {
+		t.Errorf("got error %v, want a *repo.CorruptError", err)
+	}
+	if source.read > 1<<19 {
+		t.Errorf("%d bytes were read for a blob of 100000", source.read)
+	}
+	if !source.closed {
+		t.Error("the content was not closed")
+	}
+}
+
+// endless is content that goes on far beyond what was promised.
+type endless struct {
+	read, limit int
+	closed      bool
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.read >= e.limit {
+		return 0, io.EOF
+	}
+	clear(p)
+	e.read += len(p)
+	return len(p), nil
+}
+
+func (e *endless) Close() error {
+	e.closed = true
+	return nil
+}
+
+// TestShortContent sees that the error says how much was there.
+func TestShortContent(t *testing.T) {
+	r := newRepo(t, registry.New("test", cas.Mem(), kv.Mem(), registry.Options{Now: fixed}), "a")
+	b := repotest.NewBlob("b", 20)
+	short := repotest.Blob{Bytes: b.Bytes[:10]}
+	_, err := r.PutBlob(t.Context(), b.Desc, short.Opener(), "")
+	wrong, ok := errors.AsType[*repo.CorruptError](err)
+	if !ok {
+		t.Fatalf("got error %v, want a *repo.CorruptError", err)
+	}
+	want := &repo.CorruptError{Where: "content for test/a", Digest: b.Desc.Digest, Reason: "got 10 bytes of 20"}
+	if *wrong != *want {
+		t.Errorf("got %+v, want %+v", wrong, want)
+	}
+}
