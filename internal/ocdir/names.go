@@ -37,10 +37,14 @@ func parseName(name string) (d oci.Digest, sep string, ok bool) {
 
 // parseLink reads the text of a tag's link, or of the file that it became: the
 // name of a manifest file, which a copying program may have put a path before.
+// fuseiso puts a slash into texts that a disc has in two parts.
 func parseLink(text string) (oci.Digest, bool) {
 	text = strings.TrimSpace(strings.TrimPrefix(text, "\ufeff"))
 	base := text[strings.LastIndexAny(text, `/\`)+1:]
-	d, _, ok := parseName(base)
+	if d, _, ok := parseName(base); ok {
+		return d, true
+	}
+	d, _, ok := parseName(strings.ReplaceAll(text, "/", ""))
 	return d, ok
 }
 

@@ -17,6 +17,12 @@ func TestBlobStore(t *testing.T) {
 	castest.Run(t, func(t *testing.T) cas.Store { return openDir(t, t.TempDir(), false).CAS })
 }
 
+type repoRegistry = repo.Registry
+
+func optionsOf(readOnly bool) registry.Options { return registry.Options{ReadOnly: readOnly} }
+
+func batchOptions() registry.Options { return registry.Options{Batch: true} }
+
 func registryOf(dir *Dir, o registry.Options) *registry.Registry {
 	o.Now = clock
 	return registry.New("test", dir.CAS, dir.KV, o)
