@@ -5,10 +5,7 @@ import (
 	"net/http"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
-	"github.com/airbridge-dev/airbridge/internal/repo"
 )
-
-func targetOf(tag string) repo.Target { return repo.ByTag(tag) }
 
 // DeleteTag implements repo.Sink. Registries older than the specification know
 // no deletion by tag: oci.ErrUnsupported.

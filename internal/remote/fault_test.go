@@ -257,3 +257,25 @@ func TestLyingHead(t *testing.T) {
 		t.Errorf("Manifest by the digest that HEAD made up = %v, want not found", err)
 	}
 }
+
+// The same over TLS, where small calls go over HTTP/2.
+func TestFaultsOverTLS(t *testing.T) {
+	content, desc := randomBlob(13, 900_000)
+	r := newRig(t, flaky.Options{TLS: true, Faults: []flaky.Fault{
+		{Method: http.MethodPut, Path: "/manifests/", Times: 2, Do: flaky.Reset(0)},
+		{Method: http.MethodGet, Path: "/manifests/", Times: 2, Do: flaky.Reset(10)},
+		{Method: http.MethodGet, Path: "/blobs/", Times: 2, Do: flaky.Reset(100_000)},
+		{Method: http.MethodPut, Path: "/uploads/", Times: 2, Do: flaky.BreakUpload(100_000)},
+	}}, trusting)
+	p := mustRepo(t, r.registry, "a")
+	pushImage(t, p, [][]byte{content}, "v1")
+	if _, _, err := p.Manifest(t.Context(), repo.ByTag("v1")); err != nil {
+		t.Error(err)
+	}
+	if got, err := readBlob(t, p, desc.Digest, 0); err != nil || !bytes.Equal(got, content) {
+		t.Errorf("read %d bytes, %v", len(got), err)
+	}
+	if r.Script.Hits() != 8 {
+		t.Errorf("%d faults happened, want 8", r.Script.Hits())
+	}
+}

@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -11,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/repo"
 )
 
 // missingAtOnce bounds the goroutines that ask for blobs; how many requests go
@@ -71,25 +73,38 @@ func (r *Repo) PutManifest(ctx context.Context, desc oci.Descriptor, body []byte
 		}
 	}
 	p := manifestPut{r, desc, body}
-	if len(tags) == 0 || desc.Digest.Algorithm() != oci.Canonical {
-		done, err := p.put(ctx, desc.Digest.String(), tags)
+	listed, err := p.putAll(ctx, tags)
+	if err != nil || listed || !bytes.Contains(body, []byte(`"subject"`)) {
+		return err
+	}
+	return p.refer(ctx)
+}
+
+// putAll pushes by digest, by tags, or both. It reports whether the registry
+// has listed the manifest among its subject's referrers.
+func (p manifestPut) putAll(ctx context.Context, tags []string) (listed bool, err error) {
+	canonical := p.desc.Digest.Algorithm() == oci.Canonical
+	if len(tags) == 0 || !canonical {
+		done, err := p.put(ctx, p.desc.Digest.String(), tags)
 		if err != nil {
-			return err
+			return false, err
 		}
+		listed = done.subject
 		tags = slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { return slices.Contains(done.tags, tag) })
 	}
 	for i, tag := range tags {
 		done, err := p.put(ctx, tag, nil)
 		if err != nil && !p.tagged(ctx, tag, err) {
-			return err
+			return listed, err
 		}
-		if i == 0 && err == nil && !done.byDigest && desc.Digest.Algorithm() == oci.Canonical {
-			if _, err := p.put(ctx, desc.Digest.String(), nil); err != nil {
-				return err
+		listed = listed || done.subject
+		if i == 0 && err == nil && !done.byDigest && canonical {
+			if _, err := p.put(ctx, p.desc.Digest.String(), nil); err != nil {
+				return listed, err
 			}
 		}
 	}
-	return nil
+	return listed, nil
 }
 
 // manifestPut is a manifest on its way into a repository.
@@ -205,6 +220,6 @@ func (p manifestPut) tagged(ctx context.Context, tag string, err error) bool {
 	if !ok || e.Status == http.StatusNotFound || retryStatus(e.Status) || errors.Is(err, oci.ErrManifestBlobUnknown) {
 		return false
 	}
-	d, err := p.r.Resolve(ctx, targetOf(tag))
+	d, err := p.r.Resolve(ctx, repo.ByTag(tag))
 	return err == nil && d.Digest == p.desc.Digest
 }

@@ -34,9 +34,10 @@ type blobReader struct {
 	ctx    context.Context
 	repo   *Repo
 	digest oci.Digest
-	from   int64 // where the slot's work began
-	offset int64 // of the next byte
-	size   int64 // of the whole blob, -1 while unknown
+	from   int64  // where the slot's work began
+	offset int64  // of the next byte
+	size   int64  // of the whole blob, -1 while unknown
+	url    string // of the last request, for errors
 	body   io.ReadCloser
 	slot   *slot
 	tries  int // since the last progress
@@ -73,8 +74,7 @@ func (b *blobReader) Read(p []byte) (int, error) {
 
 // fault names the request that broke.
 func (b *blobReader) fault(err error) error {
-	c := b.repo.blobCall(http.MethodGet, b.digest)
-	return &Error{Method: c.method, URL: b.repo.host.name + "/v2/" + c.path, cause: fmt.Errorf("after %d bytes: %w", b.offset, err)}
+	return &Error{Method: http.MethodGet, URL: b.url, cause: fmt.Errorf("after %d bytes: %w", b.offset, err)}
 }
 
 // mend opens the blob at the offset, after a fault unless cause is nil.
@@ -122,6 +122,7 @@ func (b *blobReader) open() error {
 	if err != nil {
 		return err
 	}
+	b.url = redact(resp.Request.URL)
 	if err := b.take(resp); err != nil {
 		_ = resp.Body.Close()
 		return err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"slices"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/repo"
@@ -78,4 +79,42 @@ func readIndex(body []byte) ([]oci.Descriptor, error) {
 		return nil, fmt.Errorf("the list of referrers is not valid: %w", err)
 	}
 	return index.Manifests, nil
+}
+
+// index is the list that a fallback tag points at, with all that it holds.
+type index struct {
+	SchemaVersion int              `json:"schemaVersion"`
+	MediaType     string           `json:"mediaType"`
+	Manifests     []oci.Descriptor `json:"manifests"`
+}
+
+// refer adds a manifest to the list of its subject's referrers where the
+// registry does not keep such lists itself (spec, Pushing Manifests with
+// Subject). Lists of one host are changed one at a time, because a registry has
+// no way to change one unless nobody else did.
+func (p manifestPut) refer(ctx context.Context) error {
+	m, err := oci.ParseManifest(p.desc.MediaType, p.body)
+	if err != nil || m.Subject == nil {
+		return nil // it was taken as it is; what it is about is not known here
+	}
+	lock := p.r.host.lists
+	select {
+	case lock <- struct{}{}:
+		defer func() { <-lock }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	found, err := p.r.fallbackReferrers(ctx, m.Subject.Digest)
+	if err != nil || slices.ContainsFunc(found, func(d oci.Descriptor) bool { return d.Digest == p.desc.Digest }) {
+		return err
+	}
+	d := p.desc.Bare()
+	d.ArtifactType, d.Annotations = m.ArtifactType, m.Annotations
+	body, err := json.Marshal(index{2, oci.MediaTypeImageIndex, append(found, d)})
+	if err != nil {
+		return err
+	}
+	list := manifestPut{p.r, oci.Descriptor{MediaType: oci.MediaTypeImageIndex, Digest: oci.FromBytes(body), Size: int64(len(body))}, body}
+	_, err = list.put(ctx, fallbackTag(m.Subject.Digest), nil)
+	return err
 }

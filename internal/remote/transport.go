@@ -31,7 +31,7 @@ func (c *Client) transport(config *tls.Config, h2 bool) *http.Transport {
 	return &http.Transport{
 		Proxy:               c.o.Proxy,
 		DialContext:         dialer.DialContext,
-		TLSClientConfig:     config,
+		TLSClientConfig:     config.Clone(), // net/http writes its protocols into it
 		TLSHandshakeTimeout: handshakeTimeout,
 		IdleConnTimeout:     idleTimeout,
 		MaxIdleConnsPerHost: maxLimit,

@@ -120,7 +120,8 @@ func (d discard) Header() http.Header         { return d.header }
 func (d discard) Write(p []byte) (int, error) { return len(p), nil }
 func (d discard) WriteHeader(int)             {}
 
-// Reset resets the connection after n bytes of the answer's body.
+// Reset resets the connection after n bytes of the answer's body, at its end at
+// the latest.
 func Reset(n int64) Action { return cut(n, reset) }
 
 // Truncate ends the connection in good order after n bytes of the answer's
@@ -147,6 +148,7 @@ func cut(n int64, how func(http.ResponseWriter)) Action {
 			_ = http.NewResponseController(w).Flush()
 			how(w)
 		}}, r)
+		how(w) // a shorter answer is cut all the same
 	}
 }
 

@@ -91,6 +91,7 @@ func (s *Server) start(tls bool, handler http.Handler) {
 	s.Server = httptest.NewUnstartedServer(handler)
 	s.Config.ErrorLog = quiet()
 	if tls {
+		s.EnableHTTP2 = true
 		s.StartTLS()
 	} else {
 		s.Server.Start()
