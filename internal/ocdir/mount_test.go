@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/airbridge-dev/airbridge/internal/repo/repotest"
+	"github.com/airbridge-dev/airbridge/internal/store"
 	"github.com/airbridge-dev/airbridge/internal/store/fsys"
 	"github.com/airbridge-dev/airbridge/internal/testkit/peer"
 )
@@ -58,7 +60,7 @@ func exFAT(t *testing.T) string {
 }
 
 // exFAT has neither links nor colons: oc's form is refused before anything is
-// written.
+// written, and a store works.
 func TestExFATTakesNoNewDirectory(t *testing.T) {
 	dir := exFAT(t)
 	files, err := fsys.OS(dir)
@@ -69,6 +71,17 @@ func TestExFATTakesNoNewDirectory(t *testing.T) {
 	if left := describeTree(t, dir); len(left) > 0 {
 		t.Errorf("the probe leaves %v", left)
 	}
+	must(t, store.Init(files))
+	s, err := store.Open(files, "test")
+	must(t, err)
+	repotest.Fill(t, registryOf(&Dir{CAS: s.CAS, KV: s.KV}, optionsOf(false)))
+	must(t, s.Close())
+	again, err := store.OpenReadOnly(files, clock)
+	must(t, err)
+	defer again.Close()
+	repotest.RunRead(t, func(*testing.T) repoRegistry {
+		return registryOf(&Dir{CAS: again.CAS, KV: again.KV}, optionsOf(true))
+	}, repotest.Features{})
 }
 
 // Media that were written on Windows to exFAT, where links became files.
