@@ -72,11 +72,11 @@ func (c *cursor) end() error {
 	return sourceError{err}
 }
 
-// interrupt ends a read under way when the request it is for has failed.
-func (c *cursor) interrupt(err error) {
-	if err != nil && c.cancel != nil {
+// interrupt ends a read under way, whose request has failed. What it was at is
+// not known before it has returned.
+func (c *cursor) interrupt() {
+	if c.cancel != nil {
 		c.cancel()
-		c.pos = -1
 	}
 }
 

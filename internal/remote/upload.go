@@ -336,8 +336,13 @@ func (u *upload) stream(ctx context.Context, c call, n int64, use func(*http.Res
 	c.stream, c.size = body, n
 	err := u.r.host.exchange(ctx, c, use)
 	failure := body.failure()
-	u.content.interrupt(err)
+	if err != nil {
+		u.content.interrupt()
+	}
 	_ = body.Close()
+	if err != nil {
+		u.content.pos = -1 // how much of it arrived is the registry's to say
+	}
 	if failure != nil {
 		return sourceError{failure}
 	}
@@ -384,9 +389,7 @@ func (u *upload) sendChunk(ctx context.Context) error {
 	if n < u.desc.Size {
 		c.header.Set("Content-Range", fmt.Sprintf("%d-%d", start, start+n-1))
 	}
-	err := u.stream(ctx, c, n, u.session.moved)
-	if err != nil {
-		u.content.pos = -1 // how much of it arrived is the registry's to say
+	if err := u.stream(ctx, c, n, u.session.moved); err != nil {
 		return err
 	}
 	u.content.reached, u.denied = max(u.content.reached, u.content.pos), false
