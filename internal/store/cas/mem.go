@@ -51,6 +51,9 @@ func (m *memory) Open(_ context.Context, d oci.Digest, offset int64) (io.ReadClo
 	if err != nil {
 		return nil, err
 	}
+	if offset < 0 {
+		return nil, oci.ErrRangeInvalid.With("a blob has nothing before its start")
+	}
 	return io.NopCloser(bytes.NewReader(b[min(offset, int64(len(b))):])), nil
 }
 

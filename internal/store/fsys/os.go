@@ -75,9 +75,18 @@ func (d *disk) Root() string { return d.dir }
 // Open implements FS.
 func (d *disk) Open(name string) (File, error) { return d.OpenFile(name, os.O_RDONLY) }
 
-// OpenFile implements FS. The file is opened without waiting, so that a pipe
-// put in a file's place cannot hold the process up, and judged after that.
+// OpenFile implements FS.
 func (d *disk) OpenFile(name string, flag int) (File, error) {
+	f, err := d.openFile(name, flag)
+	if err != nil {
+		return nil, err // and no File that holds a nil *os.File
+	}
+	return f, nil
+}
+
+// openFile opens without waiting, so that a pipe put in a file's place cannot
+// hold the process up, and judges what it opened after that.
+func (d *disk) openFile(name string, flag int) (*os.File, error) {
 	local, err := localize("open", name)
 	if err != nil {
 		return nil, d.place(err)
@@ -203,15 +212,14 @@ func (d *disk) SyncFS() error {
 
 // Lock implements FS.
 func (d *disk) Lock(name string) (io.Closer, error) {
-	f, err := d.OpenFile(name, os.O_RDWR|os.O_CREATE)
+	f, err := d.openFile(name, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, err
 	}
-	file := f.(*os.File)
-	if err := lock(file); err != nil {
+	if err := lock(f); err != nil {
 		return nil, errors.Join(&fs.PathError{Op: "lock", Path: d.full(name), Err: err}, f.Close())
 	}
-	return file, nil
+	return f, nil
 }
 
 // Free implements FS.

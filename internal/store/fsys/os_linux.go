@@ -74,8 +74,10 @@ func (d *disk) beneath(local string, flag int) (int, error) {
 	if !d.at.openat2 {
 		return 0, errors.ErrUnsupported
 	}
-	how := &unix.OpenHow{Flags: uint64(flag) | unix.O_CLOEXEC | unix.O_LARGEFILE,
-		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS}
+	how := &unix.OpenHow{
+		Flags:   uint64(flag) | unix.O_CLOEXEC | unix.O_LARGEFILE,
+		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS,
+	}
 	if flag&unix.O_CREAT != 0 {
 		how.Mode = fileMode
 	}

@@ -99,10 +99,10 @@ func (c *crash) tear(durable, data []byte) []byte {
 
 // size is the durable size, the size at last, or one between.
 func (c *crash) size(durable, last int) int {
-	switch {
-	case c.luck == 0:
+	switch c.luck {
+	case 0:
 		return durable
-	case c.luck == 1:
+	case 1:
 		return last
 	}
 	low, high := min(durable, last), max(durable, last)

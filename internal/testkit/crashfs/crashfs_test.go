@@ -258,14 +258,14 @@ func TestReadOnly(t *testing.T) {
 
 // The same calls do the same here and on the real file system.
 func TestLikeTheRealOne(t *testing.T) {
-	real, err := fsys.OS(t.TempDir())
+	actual, err := fsys.OS(t.TempDir())
 	must(t, err)
 	fake := crashfs.New(1)
 	r := rand.New(rand.NewPCG(1, 2))
 	names := []string{"a", "b", "d", "d/a", "d/b", "d/e", "d/e/a", "missing/a", "../a", "."}
 	for i := range 3000 {
 		op, x, y, flag := r.IntN(9), names[r.IntN(len(names))], names[r.IntN(len(names))], r.IntN(4)
-		one, errOne := call(real, op, x, y, flag)
+		one, errOne := call(actual, op, x, y, flag)
 		two, errTwo := call(fake, op, x, y, flag)
 		if class(errOne) != class(errTwo) || !bytes.Equal(one, two) {
 			t.Fatalf("call %d, op %d(%s, %s) %d: %q, %v; here %q, %v", i, op, x, y, flag, one, errOne, two, errTwo)

@@ -1,6 +1,7 @@
 package crashfs
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -104,7 +105,7 @@ func (h *file) use() error {
 func (h *file) Read(p []byte) (int, error) {
 	n, err := h.ReadAt(p, h.pos)
 	h.pos += int64(n)
-	if n > 0 && err == io.EOF {
+	if n > 0 && errors.Is(err, io.EOF) {
 		err = nil
 	}
 	return n, err

@@ -147,6 +147,9 @@ func (t *suite) visible() {
 	t.must(t.s.Sync(t.Context()))
 	t.wantBlob(d, "some content")
 	t.wantPartials(map[string]int64{})
+	if _, err := t.s.Open(t.Context(), d, -1); err == nil {
+		t.Error("Open before the start went through")
+	}
 }
 
 func (t *suite) empty() {
