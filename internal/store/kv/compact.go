@@ -10,13 +10,16 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/store/fsys"
 )
 
-// How much log may follow a snapshot, in bytes and in files. Half of the
-// snapshot keeps the work in proportion, the bounds the memory and small
-// stores from being written for little.
+// How much log may follow a snapshot, in bytes and in files. A share of the
+// snapshot keeps the work in proportion, the bounds the memory, and small stores
+// from being written for little. While facts come in the share is greater than
+// when a store is opened or closed, so that the next to open it is quick.
 const (
 	compactMin   = 8 << 20
 	compactMax   = 64 << 20
 	compactFiles = 64
+	shareBusy    = 2
+	shareIdle    = 8
 )
 
 // compactor keeps track of the compaction that runs beside Apply. At most one
@@ -66,7 +69,7 @@ func (c *compactor) damage() error {
 }
 
 // limit returns how many bytes of log may follow the present snapshot.
-func (w *writer) limit() int64 {
+func (w *writer) limit(share int64) int64 {
 	if w.o.CompactAt > 0 {
 		return w.o.CompactAt
 	}
@@ -74,25 +77,25 @@ func (w *writer) limit() int64 {
 	if s := w.view.Load().snap; s != nil {
 		size = s.size
 	}
-	return min(max(size/2, compactMin), compactMax)
+	return min(max(size/share, compactMin), compactMax)
 }
 
-// due reports whether a snapshot is to be made. The caller has the turn.
-func (w *writer) due() bool { return w.size >= w.limit() }
-
-// startCompaction compacts beside the writing, unless that goes on already.
+// startCompaction compacts beside the writing if that is due and does not go on
+// already. The caller has the turn.
 func (w *writer) startCompaction() {
-	size := w.size
-	if !w.compactor.claim(size) {
-		return
+	if limit := w.limit(shareBusy); w.size >= limit && w.compactor.claim(w.size) {
+		retry := w.size + limit/4
+		go func() { w.compactor.end(w.compact(), retry) }()
 	}
-	go func() { w.compactor.end(w.compact(), size+w.limit()/4) }()
 }
 
-// compactIfDue compacts now, while nobody writes.
-func (w *writer) compactIfDue() error {
-	if w.due() && w.compactor.claim(w.size) {
-		w.compactor.end(w.compact(), 0)
+// compactIfDue compacts now, while nobody writes; files is how many logs there
+// are, if that matters.
+func (w *writer) compactIfDue(files int) error {
+	limit := w.limit(shareIdle)
+	if (w.size >= limit || files >= compactFiles) && w.compactor.claim(w.size) {
+		retry := w.size + limit/4
+		w.compactor.end(w.compact(), retry)
 	}
 	return w.compactor.damage()
 }
@@ -102,11 +105,7 @@ func (w *writer) tidy(s *state) error {
 	if stale := s.names.stale(w.o.Dir); len(stale) > 0 {
 		w.remove(stale)
 	}
-	if len(s.names.live()) >= compactFiles && w.compactor.claim(w.size) {
-		w.compactor.end(w.compact(), 0)
-		return w.compactor.damage()
-	}
-	return w.compactIfDue()
+	return w.compactIfDue(len(s.names.live()))
 }
 
 // remove deletes files that the newest snapshot replaced, once the name of that

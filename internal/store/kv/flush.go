@@ -37,7 +37,7 @@ func (w *writer) flush() {
 		w.publish(g)
 	}
 	w.settle(g, err)
-	if err == nil && w.due() {
+	if err == nil {
 		w.startCompaction()
 	}
 }

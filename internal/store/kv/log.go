@@ -26,7 +26,7 @@ type LogOptions struct {
 	Now func() time.Time
 	// CompactAt is how many bytes of log may follow a snapshot before a new
 	// snapshot is made. 0 chooses by the size of the snapshot, between 8 and
-	// 64 MiB, which bounds both the memory for the log and the writing.
+	// 64 MiB, which bounds both the memory for the log and what is written.
 	CompactAt int64
 }
 

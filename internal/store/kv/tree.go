@@ -110,11 +110,22 @@ func roomy(items []item) []item {
 	return append(make([]item, 0, min(maxItems, len(items)+len(items)/4+1)), items...)
 }
 
-// find returns where a key stands in the node, or would.
+// find returns where a key stands in the node, or would. Written out, because
+// replaying a log is mostly this.
 func (n *node) find(key string) (int, bool) {
-	return slices.BinarySearchFunc(n.items, key, func(it item, key string) int {
-		return strings.Compare(it.key, key)
-	})
+	low, high := 0, len(n.items)
+	for low < high {
+		mid := int(uint(low+high) / 2)
+		switch c := strings.Compare(n.items[mid].key, key); {
+		case c == 0:
+			return mid, true
+		case c < 0:
+			low = mid + 1
+		default:
+			high = mid
+		}
+	}
+	return low, false
 }
 
 // get returns the item of a key. A nil root is an empty tree.

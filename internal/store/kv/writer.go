@@ -191,7 +191,7 @@ func (w *writer) close() error {
 	w.compactor.wait()
 	err := w.compactor.damage()
 	if closed == nil && err == nil {
-		err = w.compactIfDue()
+		err = w.compactIfDue(0)
 	}
 	w.turn <- struct{}{}
 	w.endFile()
