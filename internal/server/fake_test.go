@@ -167,6 +167,11 @@ func (r *fakeRepo) Tags(_ context.Context, after string) iter.Seq2[string, error
 func (r *fakeRepo) Referrers(_ context.Context, subject oci.Digest) iter.Seq2[oci.Descriptor, error] {
 	r.reg.mu.Lock()
 	defer r.reg.mu.Unlock()
+	if len(r.manifests) == 0 {
+		return func(yield func(oci.Descriptor, error) bool) {
+			yield(oci.Descriptor{}, oci.ErrNameUnknown.With("no repository "+r.name))
+		}
+	}
 	found := []oci.Descriptor{}
 	for _, m := range r.manifests {
 		parsed, err := oci.ParseManifest(m.desc.MediaType, m.body)

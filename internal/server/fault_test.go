@@ -96,6 +96,20 @@ func TestTwoChunksAtOnce(t *testing.T) {
 	}
 }
 
+// What is declared too large is refused before it is sent.
+func TestTooLargeByDeclaration(t *testing.T) {
+	r := newRig(t, nil, server.Options{})
+	conn := r.dial(head("PUT", "/v2/a/manifests/v1", 100<<20))
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("got %s", resp.Status)
+	}
+}
+
 // A panic is a 500 for its request, and the connection and server live on.
 func TestPanic(t *testing.T) {
 	r := newRig(t, nil, server.Options{})
@@ -125,6 +139,15 @@ func TestStalledBody(t *testing.T) {
 		t.Errorf("access %+v", a)
 	}
 	r.want(202, "", r.do("PATCH", place, strings.NewReader("x")))
+}
+
+// A body that nobody reads and that never comes holds no connection.
+func TestStalledBodyThatNobodyReads(t *testing.T) {
+	r := newRig(t, nil, server.Options{Now: behind})
+	conn := r.dial(head("POST", "/v2/a/blobs/uploads/", 100))
+	if _, err := io.Copy(io.Discard, conn); err != nil {
+		t.Errorf("the connection is not closed: %v", err)
+	}
 }
 
 // A client that does not read loses its connection.

@@ -26,7 +26,6 @@ type reply struct {
 	status int
 	sent   int64
 	err    error
-	cut    bool // the connection must be dropped, because the body is not whole
 }
 
 // Unwrap serves http.ResponseController.
@@ -112,12 +111,12 @@ func (e *statusError) Error() string { return e.cause.Error() }
 // Unwrap keeps the code matchable.
 func (e *statusError) Unwrap() error { return e.cause }
 
-// fail answers with an error; where an answer has begun already, it cuts it
-// off, so that the client cannot take the part for the whole.
+// fail answers with an error. Where an answer has begun already there is
+// nothing to add: it declared its length, so net/http drops the connection and
+// the client cannot take the part for the whole.
 func (w *reply) fail(err error) {
 	w.err = err
 	if w.status != 0 {
-		w.cut = true
 		return
 	}
 	e, status := describe(err)

@@ -3,7 +3,6 @@ package server
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -111,26 +110,14 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{req: r, reply: reply{ResponseWriter: w, stall: s.opts.Stall, now: s.opts.Now}}
 	defer func() {
 		if v := recover(); v != nil {
-			s.recovered(c, v)
+			c.fail(fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
 		}
 		s.account(c, started)
-		if c.cut {
-			panic(http.ErrAbortHandler)
-		}
 	}()
 	c.guard(r)
 	if err := s.dispatch(c); err != nil {
 		c.fail(err)
 	}
-}
-
-// recovered turns a panic into the failure of this request alone.
-func (s *server) recovered(c *call, v any) {
-	if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
-		c.err, c.cut = err, true
-		return
-	}
-	c.fail(fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
 }
 
 func (s *server) account(c *call, started time.Time) {
