@@ -15,6 +15,7 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/repo"
 	"github.com/airbridge-dev/airbridge/internal/store/kv"
+	"github.com/airbridge-dev/airbridge/internal/ui"
 )
 
 // The exit codes (ARCHITECTURE.md, Errors and exit codes). The commands that
@@ -64,19 +65,30 @@ func (e *unknownCommandError) Hint() string {
 // explain prints the error and its hint and returns the exit code.
 func (a *App) explain(ctx context.Context, cmd *cobra.Command, err error) int {
 	if isInterrupt(ctx, err) {
-		fmt.Fprintf(a.Stderr, "error: interrupted\nhint: run the same command again to go on where it stopped\n")
+		err = &hinted{errors.New("interrupted"), "run the same command again to go on where it stopped"}
+		a.tell(cmd, err)
 		return exitInterrupted
+	}
+	a.tell(cmd, err)
+	return code(cmd, err)
+}
+
+// tell prints the error and its hint, in the form that --json asks for.
+func (a *App) tell(cmd *cobra.Command, err error) {
+	hint := a.hint(err)
+	if f := cmd.Flag("json"); f != nil && f.Value.String() == "true" {
+		ui.New(ui.Options{Err: a.Stderr, Format: ui.JSON, Now: a.Now}).Error(oneLine(err), hint)
+		return
 	}
 	if _, told := errors.AsType[*mirror.ToldError](err); !told || isSummary(err) {
 		fmt.Fprintf(a.Stderr, "error: %s\n", oneLine(err))
 	}
-	if hint := a.hint(err); hint != "" {
+	if hint != "" {
 		fmt.Fprintf(a.Stderr, "hint: %s\n", hint)
 	}
 	if _, usage := errors.AsType[*usageError](err); usage {
 		fmt.Fprintf(a.Stderr, "See '%s --help' for usage.\n", cmd.CommandPath())
 	}
-	return code(cmd, err)
 }
 
 func isSummary(err error) bool {
@@ -201,6 +213,7 @@ var hints = []hintRow{
 	{as[*mirror.InternalRegistryError], "use a registry that takes pushes by digest: Quay, Harbor, Artifactory, Nexus, or airbridge serve"},
 	{on(repo.SideSource, as[*repo.CorruptError]), "the source sends content that is not what its digest says: check it with airbridge store verify, or copy it anew"},
 	{is(mirror.ErrNoImages), "--from-dir and --dir name the directory that holds v2/, a store, or an OCI layout"},
+	{on(repo.SideSource, is(fs.ErrNotExist)), "check the directory that --from-dir, --to-dir or --dir names; a shell variable in it may be unset"},
 	{is(oci.ErrUnauthorized), "log in with podman login, or name the credentials file with -a"},
 	{is(oci.ErrDenied), "the account may not do this there: check its rights on that repository"},
 	{on(repo.SideSource, oci.IsNotFound), "check the name and the tag; --skip-missing goes on without images that no longer exist"},

@@ -56,6 +56,9 @@ Files given with -f have one "SRC DST" or "SRC=DST" a line; # begins a comment.`
   PROGRAM image mirror -f mapping.txt --continue-on-error`, "PROGRAM", a.program()),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.keepListSet = cmd.Flags().Changed("keep-manifest-list")
+			if err := checkValues(cmd, a.ui(g)); err != nil {
+				return err
+			}
 			return a.runImageMirror(cmd.Context(), g, f, args)
 		},
 	}
@@ -96,7 +99,7 @@ func (a *App) runImageMirror(ctx context.Context, g *globalFlags, f *imageMirror
 	defer s.close(ctx, &err)
 	wishes, err := mirror.Expand(ctx, s.regs, list, s.observer(nil))
 	if err != nil {
-		return err
+		return nameSource(list, err)
 	}
 	err = s.copy(ctx, wishes, mirror.CopyOptions{
 		Plan: mirror.PlanOptions{
@@ -107,7 +110,7 @@ func (a *App) runImageMirror(ctx context.Context, g *globalFlags, f *imageMirror
 		DryRun: f.dryRun,
 	})
 	if err != nil || f.dryRun {
-		return err
+		return nameSource(list, err)
 	}
 	return s.tellMedia(ctx, wishes)
 }

@@ -15,13 +15,13 @@ import (
 // tellRelease prints the block that oc prints after a release (oc.md 12.4),
 // and writes what a cluster is given as files.
 func (a *App) tellRelease(s *session, f *releaseMirrorFlags, refs references, p *release.Payload) error {
-	kind, err := cluster.ParseKind(f.instructions)
+	kind, err := f.kind()
 	if err != nil {
-		return &usageError{err}
+		return err
 	}
 	report := cluster.Report{
 		Program: a.program(), Kind: kind, UpdateImage: refs.name.Release(p), To: f.to, ToReleaseImage: f.toReleaseImage,
-		Templated: refs.name.To.Templated(), SignatureDir: f.signatureDir,
+		Templated: refs.name.To.Templated(),
 	}
 	if refs.name.To.Repository.Scheme == ref.File {
 		report.FromDir = f.dirs.to

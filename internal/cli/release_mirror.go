@@ -3,11 +3,13 @@ package cli
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/airbridge-dev/airbridge/internal/cluster"
 	"github.com/airbridge-dev/airbridge/internal/mirror"
 	"github.com/airbridge-dev/airbridge/internal/ref"
 	"github.com/airbridge-dev/airbridge/internal/release"
@@ -22,6 +24,7 @@ type releaseMirrorFlags struct {
 	toMirror, dryRun          bool
 	skipRelease, keepList     bool
 	force, skipMount          bool
+	skipMissing               bool
 	instructions              string
 	applySignature, overwrite bool
 	signatureDir              string
@@ -46,6 +49,9 @@ the mirror instructions that are printed at the end, and written as files.`,
   PROGRAM adm release mirror -a pull-secret.json --to-dir=/media/disk/mirror \
     quay.io/openshift-release-dev/ocp-release:4.14.3-x86_64`, "PROGRAM", a.program()),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := checkValues(cmd, a.ui(g)); err != nil {
+				return err
+			}
 			return a.runReleaseMirror(cmd.Context(), g, f, args)
 		},
 	}
@@ -67,6 +73,7 @@ func (f *releaseMirrorFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.keepList, "keep-manifest-list", false, "name a release of several architectures by multi; lists are always kept")
 	flags.BoolVar(&f.force, "force", false, "send everything, also what the destination has")
 	flags.BoolVar(&f.skipMount, "skip-mount", false, "never ask a registry to link layers between its repositories")
+	flags.BoolVar(&f.skipMissing, "skip-missing", false, "leave out, with a warning, component images that the source no longer has")
 	flags.StringVar(&f.instructions, "print-mirror-instructions", "", "icsp (the default), idms or none")
 	flags.BoolVar(&f.applySignature, "apply-release-image-signature", false, "needs a cluster, which is not contacted")
 	flags.BoolVar(&f.overwrite, "overwrite", false, "only with --apply-release-image-signature")
@@ -88,16 +95,22 @@ func (f *releaseMirrorFlags) check(args []string) error {
 		return usagef("--apply-release-image-signature needs a cluster, which is not contacted")
 	case f.overwrite:
 		return usagef("--overwrite is only valid when --apply-release-image-signature is specified")
-	case f.to == "" && f.dirs.to == "":
+	case f.to == "" && f.dirs.to == "" && !f.toMirror:
 		return usagef("must specify an image repository or image stream to mirror the release to")
 	case f.skipRelease && f.toReleaseImage != "":
 		return usagef("--skip-release-image and --to-release-image may not both be specified")
 	}
-	switch f.instructions {
-	case "", "icsp", "idms", "none":
-		return nil
+	_, err := f.kind()
+	return err
+}
+
+// kind reads --print-mirror-instructions, in any case, as oc does.
+func (f *releaseMirrorFlags) kind() (cluster.Kind, error) {
+	kind, err := cluster.ParseKind(strings.ToLower(f.instructions))
+	if err != nil {
+		return kind, &usageError{err}
 	}
-	return usagef("--print-mirror-instructions must be icsp, idms or none, not %q", f.instructions)
+	return kind, nil
 }
 
 // references are the flags' values, parsed.
@@ -111,40 +124,71 @@ func (f *releaseMirrorFlags) parse(args []string) (references, error) {
 	if err := f.check(args); err != nil {
 		return r, err
 	}
-	from := append(args, f.from)[0]
-	if f.to == "" {
-		f.to = "file://openshift/release"
-	}
+	what, from := f.source(args)
 	var err error
-	if r.from, err = ref.Parse(from); err != nil {
-		return r, flagError("--from", from, err)
+	if r.from, err = parseRelease(from); err != nil {
+		return r, halfEmpty(what, from, &usageError{err})
 	}
-	if err = r.from.RequireRepository(); err != nil {
-		return r, flagError("--from", from, err)
-	}
-	if r.name.To, err = release.ParseTemplate(f.to); err != nil {
+	if r.name.To, err = release.ParseTemplate(f.target()); err != nil {
 		return r, flagError("--to", f.to, err)
 	}
-	if f.toReleaseImage != "" {
-		if r.name.ReleaseImage, err = ref.Parse(f.toReleaseImage); err != nil {
-			return r, flagError("--to-release-image", f.toReleaseImage, err)
-		}
-		if r.name.ReleaseImage.Tag == "" {
-			return r, flagError("--to-release-image", f.toReleaseImage, fmt.Errorf("--to-release-image must have a tag"))
-		}
+	if r.name.ReleaseImage, err = f.releaseImage(); err != nil {
+		return r, flagError("--to-release-image", f.toReleaseImage, err)
 	}
 	r.name.SkipRelease, r.name.KeepList = f.skipRelease, f.keepList
 	return r, nil
 }
 
-// flagError is an error in a flag's value, with a hint where the value looks
-// as if a shell variable in it was unset.
-func flagError(flag, value string, err error) error {
-	err = &usageError{err}
-	if why, empty := ref.LooksEmpty(value); empty {
-		return &hinted{err, fmt.Sprintf("the value of %s, %q, looks empty (%s): is a shell variable unset?", flag, value, why)}
+// version is what oc looks up with the help of a cluster.
+var version = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+(-[0-9a-z.-]+)?$`)
+
+func parseRelease(s string) (ref.Ref, error) {
+	if version.MatchString(s) {
+		return ref.Ref{}, &ref.ParseError{
+			Input: s, Reason: "it is a version alone, which would have to be looked up",
+			Advice: "name the release image: quay.io/openshift-release-dev/ocp-release:" + s + "-x86_64",
+		}
 	}
-	return err
+	r, err := ref.Parse(s)
+	if err != nil {
+		return r, err
+	}
+	return r, r.RequireRepository()
+}
+
+// source returns the release image as the user gave it, and what to call it.
+func (f *releaseMirrorFlags) source(args []string) (what, value string) {
+	if len(args) > 0 {
+		return "argument 1", args[0]
+	}
+	return "the value of --from", f.from
+}
+
+// target is --to, or what oc takes instead.
+func (f *releaseMirrorFlags) target() string {
+	switch {
+	case f.to != "":
+		return f.to
+	case f.dirs.to != "":
+		return "file://openshift/release"
+	}
+	return "openshift/release" // --to-mirror alone
+}
+
+func (f *releaseMirrorFlags) releaseImage() (ref.Ref, error) {
+	if f.toReleaseImage == "" {
+		return ref.Ref{}, nil
+	}
+	r, err := ref.Parse(f.toReleaseImage)
+	switch {
+	case err != nil:
+		return r, err
+	case !r.Digest.IsZero():
+		return r, fmt.Errorf("--to-release-image must have a tag and no digest: %s", f.toReleaseImage)
+	case r.Tag == "":
+		return r, fmt.Errorf("--to-release-image must have a tag: %s", f.toReleaseImage)
+	}
+	return r, r.RequireRepository()
 }
 
 func (a *App) runReleaseMirror(ctx context.Context, g *globalFlags, f *releaseMirrorFlags, args []string) (err error) {
@@ -158,6 +202,10 @@ func (a *App) runReleaseMirror(ctx context.Context, g *globalFlags, f *releaseMi
 	}
 	defer s.close(ctx, &err)
 	payload, err := mirror.ReadRelease(ctx, s.regs, refs.from)
+	if err != nil && refused(err) {
+		what, from := f.source(args)
+		err = halfEmpty(what, from, err)
+	}
 	if err != nil {
 		return err
 	}
@@ -170,8 +218,11 @@ func (a *App) runReleaseMirror(ctx context.Context, g *globalFlags, f *releaseMi
 		return nil
 	}
 	mirror.TellVerification(payload, s.observer(nil))
+	if f.signatureDir != "" {
+		s.ui.Warn("--release-image-signature-to-dir=%s: signatures are not fetched yet, nothing is written there", f.signatureDir)
+	}
 	s.ui.Info("Mirroring %d images to %s ...", len(wishes), refs.name.To.Repository)
-	o := mirror.CopyOptions{Plan: mirror.PlanOptions{Force: f.force}, DryRun: f.dryRun}
+	o := mirror.CopyOptions{Plan: mirror.PlanOptions{Force: f.force, SkipMissing: f.skipMissing}, DryRun: f.dryRun}
 	o.Engine.SkipMount = f.skipMount
 	if err := s.copy(ctx, wishes, o); err != nil {
 		return err

@@ -196,4 +196,3 @@ func (a *App) runCollect(ctx context.Context, _ *globalFlags, dir string, o regi
 		report.Blobs, ui.Size(report.Bytes), report.Partials, ui.Size(report.PartialBytes), report.Leases)
 	return nil
 }
-

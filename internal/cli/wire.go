@@ -115,8 +115,10 @@ func (s *session) close(ctx context.Context, err *error) {
 
 // observer shows a workflow through the UI.
 func (s *session) observer(planned func(*plan.Plan)) mirror.Observer {
+	meter := s.ui.Meter("planning")
 	return mirror.Observer{
-		Event: s.ui.Event, Warn: s.ui.Warn, Info: s.ui.Info,
+		Planning: meter.SetImages,
+		Event:    s.ui.Event, Warn: s.ui.Warn, Info: s.ui.Info,
 		Planned: func(p *plan.Plan) func() {
 			planned(p)
 			return s.ui.Start(p, s.hosts)

@@ -13,6 +13,8 @@ import (
 // Observer is told what a workflow does. All fields must be set; they are
 // called from many goroutines.
 type Observer struct {
+	// Planning is told how many images of how many are planned.
+	Planning func(done, total int)
 	// Planned is told the plan before anything is copied; the function it
 	// returns is called when copying ends.
 	Planned func(*plan.Plan) (done func())
@@ -55,6 +57,7 @@ func Copy(ctx context.Context, regs *Registries, wishes []Wish, o CopyOptions, o
 	if err := refuseInternal(regs, wishes); err != nil {
 		return nil, err
 	}
+	o.Plan.Progress = obs.Planning
 	p, failed, err := Plan(ctx, regs, wishes, o.Plan)
 	if err != nil {
 		return nil, err

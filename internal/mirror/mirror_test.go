@@ -57,7 +57,8 @@ func (w *world) observer() Observer {
 		w.told = append(w.told, fmt.Sprintf(format, args...))
 	}
 	return Observer{
-		Planned: func(*plan.Plan) func() { return func() {} },
+		Planning: func(int, int) {},
+		Planned:  func(*plan.Plan) func() { return func() {} },
 		Event: func(e engine.Event) {
 			if e.Kind == engine.ImageFailed {
 				note("failed: %v", e.Err)

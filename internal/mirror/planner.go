@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -39,6 +40,8 @@ type PlanOptions struct {
 	// IgnoreDestination says that a destination which does not answer is no
 	// error: a dry run, whose destination may lie behind the gap.
 	IgnoreDestination bool
+	// Progress, if set, is told how many wishes of how many are planned.
+	Progress func(done, total int)
 }
 
 // planWorkers bounds the images planned at once; registries bound their own requests.
@@ -79,11 +82,15 @@ func Plan(ctx context.Context, regs *Registries, wishes []Wish, o PlanOptions) (
 	failed := make([]error, len(wishes))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(planWorkers)
+	var done atomic.Int64
 	for i, w := range wishes {
 		g.Go(func() error {
 			items[i], skipped[i], failed[i] = p.wish(gctx, w)
 			if gctx.Err() != nil {
 				return context.Cause(gctx)
+			}
+			if n := done.Add(1); o.Progress != nil {
+				o.Progress(int(n), len(wishes))
 			}
 			return nil
 		})

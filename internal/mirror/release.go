@@ -21,7 +21,7 @@ var readPlatform = oci.Platform{OS: "linux", Architecture: "amd64"}
 func ReadRelease(ctx context.Context, regs *Registries, from ref.Ref) (*release.Payload, error) {
 	rp, err := openSource(regs, from)
 	if err != nil {
-		return nil, err
+		return nil, &repo.Error{Op: "reading release", Side: repo.SideSource, Ref: from.String(), Err: err}
 	}
 	target := repo.Target{Tag: from.Tag, Digest: from.Digest}
 	if target == (repo.Target{}) {

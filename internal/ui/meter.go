@@ -24,6 +24,21 @@ func (u *UI) Meter(what string) *Meter {
 
 // Set tells how many bytes of how many are done.
 func (m *Meter) Set(done, total int64) {
+	m.show(func(now time.Time) string { return m.line(done, total, now) }, map[string]any{"bytes": done, "bytesTotal": total})
+}
+
+// SetImages tells how many images of how many are done; the last one takes the
+// line off the screen.
+func (m *Meter) SetImages(done, total int) {
+	m.show(func(time.Time) string { return fmt.Sprintf("%s: %d of %d images", m.what, done, total) },
+		map[string]any{"images": done, "imagesTotal": total})
+	if done == total {
+		m.Stop()
+	}
+}
+
+// show prints a line unless the last one is fresh.
+func (m *Meter) show(line func(now time.Time) string, fields map[string]any) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.u.o.Now()
@@ -35,7 +50,8 @@ func (m *Meter) Set(done, total int64) {
 		return
 	}
 	m.shown = now
-	m.u.meter(m.line(done, total, now), map[string]any{"event": "progress", "step": m.what, "bytes": done, "bytesTotal": total})
+	fields["event"], fields["step"] = "progress", m.what
+	m.u.meter(line(now), fields)
 }
 
 func (m *Meter) line(done, total int64, now time.Time) string {

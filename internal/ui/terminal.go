@@ -37,6 +37,17 @@ func (u *UI) json(fields map[string]any) {
 	fmt.Fprintf(u.o.Err, "%s\n", line)
 }
 
+// Error prints the error that ended a run as the last event of JSON.
+func (u *UI) Error(message, hint string) {
+	fields := map[string]any{"event": "error", "message": message}
+	if hint != "" {
+		fields["hint"] = hint
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.json(fields)
+}
+
 func (u *UI) jsonEvent(e engine.Event) {
 	fields := map[string]any{"destination": e.Target.Place.String(), "digest": e.Desc.Digest.String(), "size": e.Desc.Size}
 	switch e.Kind {

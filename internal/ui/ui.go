@@ -111,7 +111,7 @@ func (u *UI) Event(e engine.Event) {
 	switch u.o.Format {
 	case JSON:
 		u.jsonEvent(e)
-	case Text:
+	case Text, Quiet:
 		u.textEvent(e)
 	}
 	if e.Kind == engine.ManifestDone {
@@ -135,7 +135,7 @@ func (u *UI) textEvent(e engine.Event) {
 	case e.Kind == engine.ImageFailed:
 		u.erase()
 		fmt.Fprintf(u.o.Err, "error: %v\n", e.Err)
-	case e.Kind == engine.BlobDone && u.o.Verbose >= 2:
+	case e.Kind == engine.BlobDone && u.o.Verbose >= 2 && u.o.Format == Text:
 		u.erase()
 		verb := [...]string{"uploaded", "present", "mounted"}[e.Outcome]
 		fmt.Fprintf(u.o.Err, "%s: %s %s %s\n", verb, e.Target.Place, e.Desc.Digest, Size(e.Desc.Size))
