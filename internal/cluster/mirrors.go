@@ -66,7 +66,7 @@ func ParseKind(s string) (Kind, error) {
 	case "none":
 		return None, nil
 	}
-	return None, fmt.Errorf("--print-mirror-instructions must be icsp, idms or none, not %.100q", s)
+	return None, fmt.Errorf("--print-mirror-instructions must be one of icsp, idms, none, not %.100q", s)
 }
 
 // names are what the kinds differ in.
