@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -97,10 +96,7 @@ func openRoot(dir string, o DirectoryOptions) (fsys.FS, error) {
 	if !o.Write {
 		return nil, nil //nolint:nilnil // a dry run: nothing is there, and nothing is made
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
-	}
-	return fsys.OS(dir)
+	return fsys.Make(dir)
 }
 
 func emptyDirectory(dir string, o DirectoryOptions) *Directory {
@@ -190,10 +186,7 @@ func FormOf(dir string) (Form, error) {
 // InitStore makes a store of a directory that is not there or holds no images
 // yet. One that is a store already stays as it is.
 func InitStore(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	files, err := fsys.OS(dir)
+	files, err := fsys.Make(dir)
 	if err != nil {
 		return err
 	}
