@@ -188,7 +188,7 @@ func TestFlippedByte(t *testing.T) {
 	all, before := v.states[allBatches-1], v.states[allBatches-2]
 	for name, data := range v.files {
 		for at := range data {
-			for _, flip := range []byte{1, 0x80, data[at], data[at] ^ '\n'} {
+			for _, flip := range []byte{1 << (at % 8), data[at], data[at] ^ '\n'} {
 				bad := bytes.Clone(data)
 				if bad[at] ^= flip; bad[at] == data[at] {
 					continue

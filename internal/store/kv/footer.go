@@ -30,18 +30,19 @@ func appendFooter(b []byte, f footer) []byte {
 	return append(b, snapMagic...)
 }
 
-var errFooter = errors.New("its end is damaged or missing")
+var errFooter = errors.New("its beginning or its end is damaged")
 
-// parseFooter reads the last footerSize bytes of a snapshot.
-func parseFooter(b []byte) (footer, error) {
-	magic := b[footerSize-len(snapMagic):]
+// parseFooter reads the last footerSize bytes of a snapshot that begins with
+// start.
+func parseFooter(b []byte, start string) (footer, error) {
+	magic := string(b[footerSize-len(snapMagic):])
+	if magic != snapMagic || start != snapMagic {
+		return footer{}, versionOf(magic, start)
+	}
 	sum := b[footerSize-len(snapMagic)-crcSize:]
 	body := b[:footerSize-len(snapMagic)-crcSize]
 	if binary.LittleEndian.Uint32(sum) != crc32.Checksum(body, castagnoli) {
 		return footer{}, errFooter
-	}
-	if string(magic) != snapMagic {
-		return footer{}, versionOf(magic)
 	}
 	u64 := func(i int) uint64 { return binary.LittleEndian.Uint64(b[8*i:]) }
 	f := footer{number: u64(0), next: u64(1), count: u64(2), blocks: u64(3), index: u64(4)}
@@ -49,11 +50,12 @@ func parseFooter(b []byte) (footer, error) {
 	return f, nil
 }
 
-// versionOf tells a snapshot of a newer format from a damaged one.
-func versionOf(magic []byte) error {
+// versionOf tells a snapshot of a newer format, which begins and ends with its
+// version, from a damaged one.
+func versionOf(end, start string) error {
 	last := len(snapMagic) - 1
-	if string(magic[:last]) == snapMagic[:last] && magic[last] > snapMagic[last] && magic[last] <= '9' {
-		return fmt.Errorf("version %c: %w", magic[last], errVersion)
+	if end == start && end[:last] == snapMagic[:last] && end[last] > snapMagic[last] && end[last] <= '9' {
+		return fmt.Errorf("version %c: %w", end[last], errVersion)
 	}
 	return errFooter
 }

@@ -180,6 +180,41 @@ func all(t testing.TB, s Store) map[string]string {
 	return got
 }
 
+// TestMixedBatch: lines whose checksums and numbers are right, but which do not
+// make up whole batches, were not written by us.
+func TestMixedBatch(t *testing.T) {
+	for _, more := range [][]int{{2, 2, 0}, {2, 0, 0}, {1, 1, 0}, {3, 1, 0}} {
+		log := appendHeader(nil, header{log: 1, next: 1})
+		for i, m := range more {
+			log = appendFact(log, fact{n: uint64(i + 1), more: m, write: i == 0, key: "k"})
+		}
+		var damage *CorruptError
+		_, err := OpenLog(store(t, map[string][]byte{"1.log": log}), LogOptions{Dir: "d"})
+		if !errors.As(err, &damage) {
+			t.Errorf("%v lines to come: %v", more, err)
+		}
+	}
+}
+
+// TestNewerVersion: what a later program wrote is refused by name, and is not
+// called damaged.
+func TestNewerVersion(t *testing.T) {
+	log := appendHeader(nil, header{log: 1, next: 1})
+	log = repair(bytes.Replace(log, []byte(`"version":1`), []byte(`"version":2`), 1))
+	var out bytes.Buffer
+	if err := newSnapWriter(&out, footer{number: 1, next: 1}).finish(); err != nil {
+		t.Fatal(err)
+	}
+	snap := bytes.ReplaceAll(out.Bytes(), []byte("ABFACTS1"), []byte("ABFACTS2"))
+	for name, data := range map[string][]byte{"1.log": log, "1.snap": snap} {
+		_, err := OpenLog(store(t, map[string][]byte{name: data}), LogOptions{Dir: "d"})
+		var damage *CorruptError
+		if !errors.Is(err, errVersion) || errors.As(err, &damage) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // FuzzSnapshot: any bytes are a snapshot or are refused, without a panic and
 // without memory that the file does not pay for.
 func FuzzSnapshot(f *testing.F) {

@@ -160,9 +160,6 @@ func (s *state) replayLog(fs fsys.FS, h head, limit int64) error {
 	} else {
 		err = d.readAll(section(file, d.good(), limit), s.apply)
 	}
-	if err == nil && limit >= 0 && d.good() != limit {
-		err = d.corrupt(d.line+1, fmt.Sprintf("it has %d valid bytes instead of %d", d.good(), limit))
-	}
 	if err != nil {
 		return err
 	}

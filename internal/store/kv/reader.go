@@ -59,10 +59,8 @@ func (r *reader) look() error {
 	if err != nil {
 		return err
 	}
-	if r.err == nil && names.same(r.state.names) {
-		if ok := r.extend(); ok {
-			return nil
-		}
+	if names.same(r.state.names) && r.extend() {
+		return nil
 	}
 	return r.reload()
 }

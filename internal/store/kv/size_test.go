@@ -15,12 +15,16 @@ import (
 // counter counts what is read through a file system.
 type counter struct {
 	fsys.FS
-	calls, bytes atomic.Int64
+	calls, bytes, open atomic.Int64
 }
 
 func (c *counter) Open(name string) (fsys.File, error) {
 	f, err := c.FS.Open(name)
-	return &countedFile{f, c}, err
+	if err != nil {
+		return nil, err
+	}
+	c.open.Add(1)
+	return &countedFile{f, c}, nil
 }
 
 type countedFile struct {
@@ -33,6 +37,11 @@ func (f *countedFile) ReadAt(b []byte, at int64) (int, error) {
 	f.c.calls.Add(1)
 	f.c.bytes.Add(int64(n))
 	return n, err
+}
+
+func (f *countedFile) Close() error {
+	f.c.open.Add(-1)
+	return f.File.Close()
 }
 
 // since returns the calls and bytes since the last time.
@@ -127,6 +136,42 @@ func TestReadsFewBlocks(t *testing.T) {
 	}
 	if calls, _ := fs.since(); n != images/200 || calls > 2 {
 		t.Errorf("listing %d tags takes %d reads", n, calls)
+	}
+}
+
+// TestNoFileStaysOpen: a snapshot is closed when a newer one took its place and
+// nobody reads it any more.
+func TestNoFileStaysOpen(t *testing.T) {
+	fs := &counter{FS: bigStore(t, 10, 10)}
+	l, err := OpenLog(fs, LogOptions{Dir: "d"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, err := range l.List(t.Context(), "", "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Get(t.Context(), "t/none"); err != ErrNotFound {
+			t.Fatal(err)
+		}
+		if err := l.writer.compact(); err != nil {
+			t.Fatal(err)
+		}
+		if n := fs.open.Load(); n != 2 {
+			t.Fatalf("%d files are open, for the listing and the newest snapshot", n)
+		}
+	}
+	if n := fs.open.Load(); n != 1 {
+		t.Errorf("%d files are open after the listing", n)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if n := fs.open.Load(); n != 0 {
+		t.Errorf("%d files are open after Close", n)
+	}
+	if _, err := l.Get(t.Context(), "k"); err == nil {
+		t.Error("a closed store answers")
 	}
 }
 

@@ -65,13 +65,10 @@ func (s *snapshot) readIndex() error {
 	if err != nil {
 		return err
 	}
-	if s.footer, err = parseFooter(foot); errors.Is(err, errVersion) {
+	if s.footer, err = parseFooter(foot, string(start)); errors.Is(err, errVersion) {
 		return fmt.Errorf("%s: %w", s.path, err)
 	} else if err != nil {
 		return s.corrupt(err.Error())
-	}
-	if string(start) != snapMagic {
-		return s.corrupt("its beginning is damaged")
 	}
 	room := uint64(end) - uint64(len(snapMagic))
 	if s.index < crcSize || s.index > room {
