@@ -43,6 +43,7 @@ func TestDownloadFaults(t *testing.T) {
 		"a reset ping": {faults: []flaky.Fault{{Path: "/v2/", Times: 1, Do: flaky.Reset(0)}}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			if test.change == nil {
 				test.change = func(*remote.Options) {}
 			}
@@ -158,7 +159,7 @@ func TestUploadFaults(t *testing.T) {
 		bytes  int64
 		change func(*remote.Options)
 	}{
-		"start reset":    {faults: onUpload("POST", flaky.Reset(0)), bytes: size},
+		"start reset":    {faults: onUpload("POST", flaky.Reset(0)), bytes: 2 * size}, // the PUT may be under way when it comes
 		"start 503":      {faults: onUpload("POST", flaky.Status(503)), bytes: size},
 		"start lost":     {faults: onUpload("POST", flaky.Then()), bytes: size},
 		"put broken":     {faults: onUpload("PUT", flaky.BreakUpload(2<<20)), bytes: 2 * size},
@@ -173,6 +174,7 @@ func TestUploadFaults(t *testing.T) {
 		"patch 502":      {quirks: flaky.Artifactory(), faults: onUpload("PATCH", flaky.Status(502))},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			if test.change == nil {
 				test.change = func(*remote.Options) {}
 			}
