@@ -94,5 +94,9 @@ func newBuffers() *buffers {
 	return &buffers{sync.Pool{New: func() any { return new([bufferSize]byte) }}}
 }
 
-func (b *buffers) get() *[bufferSize]byte  { return b.pool.Get().(*[bufferSize]byte) }
+func (b *buffers) get() *[bufferSize]byte {
+	p, _ := b.pool.Get().(*[bufferSize]byte) // the pool holds nothing else
+	return p
+}
+
 func (b *buffers) put(p *[bufferSize]byte) { b.pool.Put(p) }

@@ -70,8 +70,10 @@ func fill(t *testing.T, h http.Handler) conformance.Content {
 	image := r.push("a/b", "v1", `{"schemaVersion":2,"config":`+layer+`,"layers":[`+layer+`]}`)
 	subject := `{"mediaType":"` + oci.MediaTypeImageManifest + `","digest":"` + image.String() + `","size":1}`
 	referrer := r.push("a/b", "v2", `{"schemaVersion":2,"config":`+layer+`,"subject":`+subject+`}`)
-	return conformance.Content{Repo: "a/b", Tags: []string{"v1", "v2"}, Blobs: []string{d.String()},
-		Manifests: []string{image.String(), referrer.String()}, Referrers: []string{image.String()}}
+	return conformance.Content{
+		Repo: "a/b", Tags: []string{"v1", "v2"}, Blobs: []string{d.String()},
+		Manifests: []string{image.String(), referrer.String()}, Referrers: []string{image.String()},
+	}
 }
 
 func TestConformanceReadOnly(t *testing.T) {

@@ -61,8 +61,10 @@ func (f *fake) repository(name string) *fakeRepo {
 	defer f.mu.Unlock()
 	r := f.repos[name]
 	if r == nil {
-		r = &fakeRepo{reg: f, name: name, blobs: map[oci.Digest][]byte{},
-			manifests: map[oci.Digest]fakeManifest{}, tags: map[string]oci.Digest{}}
+		r = &fakeRepo{
+			reg: f, name: name, blobs: map[oci.Digest][]byte{},
+			manifests: map[oci.Digest]fakeManifest{}, tags: map[string]oci.Digest{},
+		}
 		f.repos[name] = r
 	}
 	return r

@@ -1,8 +1,7 @@
 package server
 
 import (
-	"io"
-	"log"
+	"log/slog"
 	"net/http"
 	"time"
 )
@@ -22,6 +21,6 @@ func HTTPServer(h http.Handler) *http.Server {
 		ReadHeaderTimeout: 15 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          log.New(io.Discard, "", 0),
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 	}
 }

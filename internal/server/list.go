@@ -26,8 +26,10 @@ func (s *server) parsePage(query url.Values) (page, error) {
 	if v := query.Get("n"); v != "" {
 		n, ok := parseNumber(v)
 		if !ok {
-			return p, &statusError{http.StatusBadRequest,
-				oci.Code("PAGINATION_NUMBER_INVALID").With(fmt.Sprintf("%.50q is not a number of entries", v))}
+			return p, &statusError{
+				http.StatusBadRequest,
+				oci.Code("PAGINATION_NUMBER_INVALID").With(fmt.Sprintf("%.50q is not a number of entries", v)),
+			}
 		}
 		p.n = int(min(n, int64(p.n)))
 	}

@@ -104,7 +104,8 @@ func TestReferrers(t *testing.T) {
 		query, filter string
 		count         int
 	}{
-		{"", "", 25}, {"?n=4", "", 25},
+		{"", "", 25},
+		{"?n=4", "", 25},
 		{"?artifactType=" + url.QueryEscape("application/x-odd+json"), "artifactType", 12},
 		{"?n=5&artifactType=" + url.QueryEscape("application/x-odd+json"), "artifactType", 12},
 		{"?artifactType=other", "artifactType", 0},

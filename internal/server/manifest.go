@@ -122,15 +122,17 @@ func (s *server) putManifest(c *call) error {
 	if err := c.repo.PutManifest(c.ctx(), desc, body, tags...); err != nil {
 		return err
 	}
-	return c.createdManifest(desc.Digest, m.Subject, tags)
+	return c.createdManifest(desc.Digest, m.Subject)
 }
 
 // tagParams returns the tags that a push shall set.
 func tagParams(r *http.Request, t repo.Target) ([]string, error) {
 	tags := r.URL.Query()["tag"]
 	if len(tags) > maxTagParams {
-		return nil, &statusError{http.StatusRequestURITooLong,
-			oci.ErrTagInvalid.With(fmt.Sprintf("%d tags in one push, over the limit of %d", len(tags), maxTagParams))}
+		return nil, &statusError{
+			http.StatusRequestURITooLong,
+			oci.ErrTagInvalid.With(fmt.Sprintf("%d tags in one push, over the limit of %d", len(tags), maxTagParams)),
+		}
 	}
 	for _, tag := range tags {
 		if err := oci.CheckTag(tag); err != nil {
@@ -147,8 +149,10 @@ func tagParams(r *http.Request, t repo.Target) ([]string, error) {
 // byte where the client says the length.
 func (s *server) readManifest(c *call) ([]byte, error) {
 	limit := s.opts.MaxManifest
-	tooLarge := &statusError{http.StatusRequestEntityTooLarge,
-		oci.ErrSizeInvalid.With(fmt.Sprintf("manifest is over the limit of %d bytes", limit))}
+	tooLarge := &statusError{
+		http.StatusRequestEntityTooLarge,
+		oci.ErrSizeInvalid.With(fmt.Sprintf("manifest is over the limit of %d bytes", limit)),
+	}
 	if c.req.ContentLength > limit {
 		return nil, tooLarge
 	}
@@ -162,7 +166,7 @@ func (s *server) readManifest(c *call) ([]byte, error) {
 	return body, nil
 }
 
-func (c *call) createdManifest(d oci.Digest, subject *oci.Descriptor, tags []string) error {
+func (c *call) createdManifest(d oci.Digest, subject *oci.Descriptor) error {
 	h := c.Header()
 	if subject != nil {
 		h.Set("OCI-Subject", subject.Digest.String())

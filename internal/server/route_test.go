@@ -76,8 +76,10 @@ func FuzzParseRoute(f *testing.F) {
 		if err != nil {
 			return
 		}
-		words := [kinds]string{routeManifest: "/manifests/", routeBlob: "/blobs/", routeReferrers: "/referrers/",
-			routeTags: "/tags/list", routeUpload: "/blobs/uploads/", routeUploads: "/blobs/uploads"}
+		words := [kinds]string{
+			routeManifest: "/manifests/", routeBlob: "/blobs/", routeReferrers: "/referrers/",
+			routeTags: "/tags/list", routeUpload: "/blobs/uploads/", routeUploads: "/blobs/uploads",
+		}
 		if w := words[rt.kind]; w != "" && strings.TrimSuffix(u.Path, "/") != strings.TrimSuffix("/v2/"+rt.name+w+rt.ref, "/") {
 			t.Errorf("%q became %+v", u.Path, rt)
 		}

@@ -84,8 +84,10 @@ func (s *server) table() [kinds]methods {
 		routeManifest:  get(s.getManifest),
 		routeBlob:      get(s.getBlob),
 		routeUploads:   {http.MethodPost: s.startUpload},
-		routeUpload: {http.MethodGet: s.statusUpload, http.MethodHead: s.statusUpload, http.MethodPatch: s.patchUpload,
-			http.MethodPut: s.putUpload, http.MethodDelete: s.cancelUpload},
+		routeUpload: {
+			http.MethodGet: s.statusUpload, http.MethodHead: s.statusUpload, http.MethodPatch: s.patchUpload,
+			http.MethodPut: s.putUpload, http.MethodDelete: s.cancelUpload,
+		},
 	}
 	t[routeManifest][http.MethodPut] = s.putManifest
 	t[routeManifest][http.MethodDelete] = s.deleteManifest
@@ -106,7 +108,10 @@ func (c *call) ctx() context.Context { return c.req.Context() }
 
 // ServeHTTP implements http.Handler.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	started := s.opts.Now()
+	var started time.Time
+	if s.opts.Access != nil {
+		started = s.opts.Now()
+	}
 	c := &call{req: r, reply: reply{ResponseWriter: w, stall: s.opts.Stall, now: s.opts.Now}}
 	defer func() {
 		if v := recover(); v != nil {

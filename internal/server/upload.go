@@ -191,7 +191,7 @@ func (s *server) chunk(c *call, u repo.Upload) error {
 func (s *server) receive(c *call, u repo.Upload, limit int64) (int64, error) {
 	buf := s.buffers.get()
 	defer s.buffers.put(buf)
-	var src io.Reader = c.source()
+	src := c.source()
 	if limit >= 0 {
 		src = io.LimitReader(src, limit)
 	}

@@ -137,8 +137,7 @@ func tool(t *testing.T) string {
 	if err == nil {
 		return strings.TrimSpace(string(out))
 	}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		out = exit.Stderr
 	}
 	if os.Getenv("CI") == "true" {
