@@ -45,7 +45,7 @@ func (a *App) isOC() bool {
 
 // Run executes the command line and returns the exit code.
 func (a *App) Run(ctx context.Context) int {
-	root := a.root()
+	root := a.root() //nolint:contextcheck // cobra hands the context to each command
 	root.SetArgs(a.Args[1:])
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
@@ -130,8 +130,8 @@ func (a *App) nextOC() string {
 	for _, dir := range filepath.SplitList(a.Getenv("PATH")) {
 		for _, name := range []string{"oc", "oc.exe"} {
 			path := filepath.Join(dir, name)
-			real, err := filepath.EvalSymlinks(path)
-			if info, serr := os.Stat(path); err != nil || serr != nil || real == self || info.IsDir() || info.Mode()&0o111 == 0 {
+			target, err := filepath.EvalSymlinks(path)
+			if info, serr := os.Stat(path); err != nil || serr != nil || target == self || info.IsDir() || info.Mode()&0o111 == 0 {
 				continue
 			}
 			return path

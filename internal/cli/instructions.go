@@ -111,7 +111,7 @@ func writeFile(path string, content []byte) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(tmp.Name())
+	defer func() { _ = os.Remove(tmp.Name()) }() // there is none after the rename
 	_, err = tmp.Write(content)
 	if err == nil {
 		err = tmp.Chmod(0o644)

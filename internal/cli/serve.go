@@ -65,7 +65,7 @@ func (a *App) runServe(ctx context.Context, g *globalFlags, f *serveFlags, dir s
 	}
 	defer listener.Close()
 	wantWrite := !f.readOnly && (f.writable || isLoopback(listener.Addr()))
-	d, err := a.openServed(u, dir, wantWrite)
+	d, err := a.openServed(ctx, u, dir, wantWrite)
 	if err != nil {
 		return err
 	}
@@ -75,18 +75,18 @@ func (a *App) runServe(ctx context.Context, g *globalFlags, f *serveFlags, dir s
 
 // openServed opens a directory for serving: a store for writing where that is
 // wanted and nobody else does, else read-only.
-func (a *App) openServed(u *ui.UI, dir string, write bool) (*served, error) {
+func (a *App) openServed(ctx context.Context, u *ui.UI, dir string, write bool) (*served, error) {
 	o := mirror.DirectoryOptions{Holder: a.program() + " serve" + strings.TrimPrefix(a.holder(), a.program()), Now: a.Now}
 	form, err := mirror.FormOf(dir)
 	if err != nil {
 		return nil, err
 	}
 	o.Write = write && form == mirror.FormStore
-	d, err := mirror.OpenDirectory(dir, o)
+	d, err := mirror.OpenDirectory(ctx, dir, o)
 	if locked := (*repo.LockedError)(nil); errors.As(err, &locked) && o.Write {
 		u.Warn("%v; serving it read-only, following what is written", err)
 		o.Write = false
-		d, err = mirror.OpenDirectory(dir, o)
+		d, err = mirror.OpenDirectory(ctx, dir, o)
 	}
 	if err != nil {
 		return nil, err

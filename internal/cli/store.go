@@ -60,12 +60,12 @@ func (a *App) storeList(g *globalFlags) *cobra.Command {
 	return cmd
 }
 
-func (a *App) runList(ctx context.Context, _ *globalFlags, dir, output string) error {
-	d, err := mirror.OpenDirectory(dir, mirror.DirectoryOptions{Now: a.Now})
+func (a *App) runList(ctx context.Context, _ *globalFlags, dir, output string) (err error) {
+	d, err := mirror.OpenDirectory(ctx, dir, mirror.DirectoryOptions{Now: a.Now})
 	if err != nil {
 		return err
 	}
-	defer d.Close(ctx)
+	defer func() { err = errors.Join(err, d.Close(context.WithoutCancel(ctx))) }()
 	usage, err := d.Registry.Usage(ctx)
 	if err != nil {
 		return err
@@ -109,13 +109,13 @@ images that any damage hurts. Exit code 4 if there is any.`,
 	}
 }
 
-func (a *App) runVerify(ctx context.Context, g *globalFlags, dir string) error {
+func (a *App) runVerify(ctx context.Context, g *globalFlags, dir string) (err error) {
 	u := a.ui(g)
-	d, err := mirror.OpenDirectory(dir, mirror.DirectoryOptions{Now: a.Now})
+	d, err := mirror.OpenDirectory(ctx, dir, mirror.DirectoryOptions{Now: a.Now})
 	if err != nil {
 		return err
 	}
-	defer d.Close(ctx)
+	defer func() { err = errors.Join(err, d.Close(context.WithoutCancel(ctx))) }()
 	started := a.Now()
 	meter := u.Meter("verifying")
 	report, err := d.Registry.Verify(ctx, func(p registry.Progress) { meter.Set(p.Bytes, p.TotalBytes) })
@@ -179,7 +179,7 @@ func (a *App) runCollect(ctx context.Context, _ *globalFlags, dir string, o regi
 	if form != mirror.FormStore {
 		return fmt.Errorf("%s is a %s; only a store is collected", dir, form)
 	}
-	d, err := mirror.OpenDirectory(dir, mirror.DirectoryOptions{Write: true, Holder: a.holder(), Now: a.Now})
+	d, err := mirror.OpenDirectory(ctx, dir, mirror.DirectoryOptions{Write: true, Holder: a.holder(), Now: a.Now})
 	if err != nil {
 		return err
 	}

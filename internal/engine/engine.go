@@ -34,14 +34,14 @@ type Options struct {
 }
 
 // Registries finds the registry of a plan.Place by its key.
-type Registries func(key string) (repo.Registry, error)
+type Registries func(ctx context.Context, key string) (repo.Registry, error)
 
 // Execute carries out the plan and reports. The error is about the run as a
 // whole: a cancelled context, a checkpoint that failed. Failed images are in
 // the report.
 func Execute(ctx context.Context, p *plan.Plan, regs Registries, o Options) (*Report, error) {
 	r := newRun(p, regs, o)
-	err := r.open()
+	err := r.open(ctx)
 	if err != nil {
 		return r.report, err
 	}
@@ -60,7 +60,6 @@ type run struct {
 	opts  Options
 	repos map[plan.Place]repo.Repo
 	ckpts map[string]repo.Checkpointer // by registry key
-	names map[string]string            // display names of registries
 
 	blobs     *claims[placed]  // one transfer of a blob into a repository
 	uploads   *claims[located] // one transfer of a blob into a registry
@@ -100,17 +99,17 @@ func newRun(p *plan.Plan, find Registries, o Options) *run {
 }
 
 // open resolves every place of the plan once, before anything is copied.
-func (r *run) open() error {
+func (r *run) open(ctx context.Context) error {
 	for i := range r.plan.Items {
 		item := &r.plan.Items[i]
 		if !item.Todo() {
 			continue
 		}
-		if err := r.openPlace(item.Source); err != nil {
+		if err := r.openPlace(ctx, item.Source); err != nil {
 			return err
 		}
 		for _, t := range item.Targets {
-			if err := r.openPlace(t.Place); err != nil {
+			if err := r.openPlace(ctx, t.Place); err != nil {
 				return err
 			}
 		}
@@ -118,11 +117,11 @@ func (r *run) open() error {
 	return nil
 }
 
-func (r *run) openPlace(p plan.Place) error {
+func (r *run) openPlace(ctx context.Context, p plan.Place) error {
 	if r.repos[p] != nil {
 		return nil
 	}
-	reg, err := r.find(p.Registry)
+	reg, err := r.find(ctx, p.Registry)
 	if err != nil {
 		return err
 	}

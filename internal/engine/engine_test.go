@@ -52,7 +52,7 @@ func (w wrapped) Repo(name string) (repo.Repo, error) {
 	return w.wrap(r), err
 }
 
-func (b *bench) find(key string) (repo.Registry, error) {
+func (b *bench) find(_ context.Context, key string) (repo.Registry, error) {
 	if key == "src" {
 		return wrapped{b.src, b.wrapSrc}, nil
 	}

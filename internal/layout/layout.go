@@ -55,17 +55,17 @@ func Is(files fsys.FS) bool {
 // Open reads the index of a layout and every manifest it leads to; blobs are
 // read later. Images that are named by a tag alone, or not at all, belong to a
 // repository called name, which is made to fit: the name of the directory.
-func Open(files fsys.FS, name string) (*Layout, error) {
+func Open(ctx context.Context, files fsys.FS, name string) (*Layout, error) {
 	top, err := readIndex(files)
 	if err != nil {
 		return nil, fmt.Errorf("reading the OCI layout %s: %w", files.Root(), err)
 	}
 	b := &builder{blobs: cas.FS(files), name: repositoryName(name), seen: map[seen]bool{}}
-	if err := b.index(context.Background(), top); err != nil {
+	if err := b.index(ctx, top); err != nil {
 		return nil, fmt.Errorf("reading the OCI layout %s: %w", files.Root(), err)
 	}
 	facts := kv.Mem()
-	if err := facts.Apply(context.Background(), b.facts); err != nil {
+	if err := facts.Apply(ctx, b.facts); err != nil {
 		return nil, err
 	}
 	return &Layout{CAS: blobs{b.blobs}, KV: readOnly{facts}}, nil

@@ -109,7 +109,7 @@ func open(t *testing.T, dir, name string) *Layout {
 	if !Is(files) {
 		t.Fatalf("%s is not recognised", dir)
 	}
-	l, err := Open(files, name)
+	l, err := Open(t.Context(), files, name)
 	must(t, err)
 	return l
 }
@@ -330,7 +330,7 @@ func wantRefused(t *testing.T, m *maker) {
 	t.Helper()
 	files, err := fsys.OS(m.dir)
 	must(t, err)
-	if _, err := Open(files, "x"); err == nil || !strings.Contains(err.Error(), m.dir) {
+	if _, err := Open(t.Context(), files, "x"); err == nil || !strings.Contains(err.Error(), m.dir) {
 		t.Errorf("got %v, want an error that names the directory", err)
 	}
 }

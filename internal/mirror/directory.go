@@ -68,7 +68,7 @@ func Probe(files fsys.FS) Form {
 
 // OpenDirectory opens a directory as what it is. A new one becomes a v2/
 // directory where the file system takes links and colons, else a store.
-func OpenDirectory(dir string, o DirectoryOptions) (*Directory, error) {
+func OpenDirectory(ctx context.Context, dir string, o DirectoryOptions) (*Directory, error) {
 	files, err := openRoot(dir, o)
 	if err != nil {
 		return nil, err
@@ -83,7 +83,7 @@ func OpenDirectory(dir string, o DirectoryOptions) (*Directory, error) {
 	case FormOC:
 		return d, d.openOC(files, o)
 	case FormLayout:
-		return d, d.openLayout(files, o)
+		return d, d.openLayout(ctx, files, o)
 	}
 	return d, d.openNew(files, o)
 }
@@ -146,11 +146,11 @@ func (d *Directory) openOC(files fsys.FS, o DirectoryOptions) error {
 	return nil
 }
 
-func (d *Directory) openLayout(files fsys.FS, o DirectoryOptions) error {
+func (d *Directory) openLayout(ctx context.Context, files fsys.FS, o DirectoryOptions) error {
 	if o.Write {
 		return fmt.Errorf("%s is an OCI layout, which is read but not written; copy into a new directory instead", d.Path)
 	}
-	l, err := layout.Open(files, filepath.Base(d.Path))
+	l, err := layout.Open(ctx, files, filepath.Base(d.Path))
 	if err != nil {
 		return err
 	}

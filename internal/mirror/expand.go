@@ -77,7 +77,7 @@ func sourceTags(ctx context.Context, regs *Registries, m imagelist.Mapping) ([]s
 	if err != nil {
 		return nil, err
 	}
-	reg, err := regs.Find(place.Registry)
+	reg, err := regs.Find(ctx, place.Registry)
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/airbridge-dev/airbridge/internal/engine"
 	"github.com/airbridge-dev/airbridge/internal/plan"
@@ -54,7 +53,7 @@ func Copy(ctx context.Context, regs *Registries, wishes []Wish, o CopyOptions, o
 	o.Plan.IgnoreDestination = o.DryRun
 	o.Engine.Force, o.Engine.ContinueOnError = o.Plan.Force, o.Plan.ContinueOnError
 	o.Engine.Events = obs.Event
-	if err := refuseInternal(regs, wishes); err != nil {
+	if err := refuseInternal(ctx, regs, wishes); err != nil {
 		return nil, err
 	}
 	o.Plan.Progress = obs.Planning
@@ -64,17 +63,19 @@ func Copy(ctx context.Context, regs *Registries, wishes []Wish, o CopyOptions, o
 	}
 	result := &Result{Plan: p, Planning: failed}
 	tellSkipped(p, obs)
-	if len(failed) > 0 && !o.Plan.ContinueOnError {
+	switch {
+	case len(failed) > 0 && o.Plan.ContinueOnError:
+		tellFailed(failed, obs)
+	case len(failed) > 0:
 		return result, planningError(failed, obs)
 	}
 	done := obs.Planned(p)
 	if !o.DryRun {
-		err = execute(ctx, regs, result, o, obs)
+		err = execute(ctx, regs, result, o)
 	}
 	done()
 	if err == nil && len(failed) > 0 {
-		_ = planningError(failed, obs)
-		return result, ErrSome
+		err = ErrSome
 	}
 	return result, err
 }
@@ -84,10 +85,14 @@ func planningError(failed []error, obs Observer) error {
 	if len(failed) == 1 {
 		return failed[0]
 	}
+	tellFailed(failed, obs)
+	return fmt.Errorf("%w: %d images", ErrPlanning, len(failed))
+}
+
+func tellFailed(failed []error, obs Observer) {
 	for _, err := range failed {
 		obs.Event(engine.Event{Kind: engine.ImageFailed, Err: err})
 	}
-	return fmt.Errorf("%w: %d images", ErrPlanning, len(failed))
 }
 
 func tellSkipped(p *plan.Plan, obs Observer) {
@@ -102,7 +107,7 @@ func tellSkipped(p *plan.Plan, obs Observer) {
 }
 
 // execute copies what has been planned, after a look at the destinations.
-func execute(ctx context.Context, regs *Registries, result *Result, o CopyOptions, obs Observer) error {
+func execute(ctx context.Context, regs *Registries, result *Result, o CopyOptions) error {
 	if err := Preflight(ctx, regs, result.Plan); err != nil {
 		return err
 	}
@@ -117,7 +122,7 @@ func execute(ctx context.Context, regs *Registries, result *Result, o CopyOption
 	case n == 1 && len(result.Planning) == 0:
 		return &ToldError{report.Failures[0].Err}
 	}
-	return &ToldError{fmt.Errorf("%w: %s", ErrUploading, strings.TrimSuffix(fmt.Sprintf("%d of %d images failed", len(report.Failures), len(result.Plan.Items)), " "))}
+	return &ToldError{fmt.Errorf("%w: %d of %d images failed", ErrUploading, len(report.Failures), len(result.Plan.Items))}
 }
 
 // ToldError is an error whose details the Observer has been told already, as

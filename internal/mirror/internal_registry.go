@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/airbridge-dev/airbridge/internal/ref"
@@ -20,13 +21,13 @@ type internalRegistry interface{ InternalOpenShift() bool }
 
 // refuseInternal refuses that registry by the names it goes by, before
 // anything is read.
-func refuseInternal(regs *Registries, wishes []Wish) error {
+func refuseInternal(ctx context.Context, regs *Registries, wishes []Wish) error {
 	for _, w := range wishes {
 		for _, d := range w.Destinations {
 			if d.Scheme != ref.Registry {
 				continue
 			}
-			reg, err := regs.Find(d.Canonical().Host)
+			reg, err := regs.Find(ctx, d.Canonical().Host)
 			if err != nil {
 				return err
 			}

@@ -180,7 +180,7 @@ func (p *planner) item(ctx context.Context, w Wish) (*plan.Item, error) {
 // there, else where its reference says.
 func (p *planner) source(ctx context.Context, w Wish) (repo.Repo, plan.Place, error) {
 	if !w.Beside.IsZero() {
-		rp, place, err := p.open(w.Beside, Reading)
+		rp, place, err := p.open(ctx, w.Beside)
 		if err != nil {
 			return nil, plan.Place{}, err
 		}
@@ -188,11 +188,11 @@ func (p *planner) source(ctx context.Context, w Wish) (repo.Repo, plan.Place, er
 			return rp, place, nil
 		}
 	}
-	return p.open(w.Source, Reading)
+	return p.open(ctx, w.Source)
 }
 
-func (p *planner) open(r ref.Ref, use Use) (repo.Repo, plan.Place, error) {
-	place, err := p.regs.Place(r, use)
+func (p *planner) open(ctx context.Context, r ref.Ref) (repo.Repo, plan.Place, error) {
+	place, err := p.regs.Place(r, Reading)
 	if err != nil {
 		return nil, place, err
 	}
@@ -201,7 +201,7 @@ func (p *planner) open(r ref.Ref, use Use) (repo.Repo, plan.Place, error) {
 	if rp := p.opened[place]; rp != nil {
 		return rp, place, nil
 	}
-	reg, err := p.regs.Find(place.Registry)
+	reg, err := p.regs.Find(ctx, place.Registry)
 	if err != nil {
 		return nil, place, err
 	}

@@ -18,7 +18,7 @@ const mostAsked = 4
 func Preflight(ctx context.Context, regs *Registries, p *plan.Plan) error {
 	asked := map[string]int{}
 	for _, place := range todo(p) {
-		reg, err := regs.Find(place.Registry)
+		reg, err := regs.Find(ctx, place.Registry)
 		if err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func checkSpace(ctx context.Context, regs *Registries, reg repo.Registry, p *pla
 // heldBytes counts what an earlier run has brought already. It is asked only
 // where space looks short.
 func heldBytes(ctx context.Context, regs *Registries, p *plan.Plan, key string) (int64, error) {
-	reg, err := regs.Find(key)
+	reg, err := regs.Find(ctx, key)
 	if err != nil {
 		return 0, err
 	}

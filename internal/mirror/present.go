@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/plan"
@@ -17,6 +18,10 @@ type destination struct {
 	empty bool  // it has no tags, so no image of ours either
 	err   error // it does not answer
 }
+
+// patience is how long a dry run waits for a destination that may lie behind
+// the gap, where packets vanish without an answer.
+const patience = 5 * time.Second
 
 // findPresent marks the targets that hold the image already.
 func (p *planner) findPresent(ctx context.Context, item *plan.Item) error {
@@ -51,12 +56,19 @@ func (p *planner) destination(ctx context.Context, place plan.Place) *destinatio
 		p.presence[place] = d
 	}
 	p.mu.Unlock()
-	d.once.Do(func() { p.look(ctx, place, d) })
+	d.once.Do(func() {
+		if p.o.IgnoreDestination {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, patience)
+			defer cancel()
+		}
+		p.look(ctx, place, d)
+	})
 	return d
 }
 
 func (p *planner) look(ctx context.Context, place plan.Place, d *destination) {
-	reg, err := p.regs.Find(place.Registry)
+	reg, err := p.regs.Find(ctx, place.Registry)
 	if err == nil {
 		_, d.local = reg.(repo.Space)
 		d.repo, err = reg.Repo(place.Repo)
@@ -103,7 +115,7 @@ func (p *planner) present(ctx context.Context, d *destination, t plan.Target, ro
 func (p *planner) complete(ctx context.Context, d *destination, desc oci.Descriptor, body []byte, depth int) (bool, error) {
 	m, err := oci.ParseManifest(desc.MediaType, body)
 	if err != nil || depth > oci.MaxDepth {
-		return false, nil // not what we would write: write it again
+		return false, nil //nolint:nilerr // it is not what we would write, so it is written again
 	}
 	if !m.IsIndex() {
 		return p.blobsPresent(ctx, d, m)

@@ -88,11 +88,11 @@ func (r *Registries) filePlace(at ref.Ref, use Use) (plan.Place, error) {
 }
 
 // Find returns the registry of a place's key, opening it at the first call.
-func (r *Registries) Find(key string) (repo.Registry, error) {
+func (r *Registries) Find(ctx context.Context, key string) (repo.Registry, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(key) > len(fileKey) && key[:len(fileKey)] == fileKey {
-		return r.dir(key)
+		return r.dir(ctx, key)
 	}
 	if r.hosts[key] == nil {
 		r.hosts[key] = r.o.Remote(key)
@@ -100,11 +100,11 @@ func (r *Registries) Find(key string) (repo.Registry, error) {
 	return r.hosts[key], nil
 }
 
-func (r *Registries) dir(key string) (repo.Registry, error) {
+func (r *Registries) dir(ctx context.Context, key string) (repo.Registry, error) {
 	if d := r.dirs[key]; d != nil {
 		return d.Registry, nil
 	}
-	d, err := OpenDirectory(key[len(fileKey):], DirectoryOptions{
+	d, err := OpenDirectory(ctx, key[len(fileKey):], DirectoryOptions{
 		Write: r.writes[key] && !r.o.DryRun, Missing: r.writes[key], Batch: true, Holder: r.o.Holder, Now: r.o.Now,
 	})
 	if err != nil {

@@ -19,7 +19,7 @@ var readPlatform = oci.Platform{OS: "linux", Architecture: "amd64"}
 // ReadRelease reads the payload of a release image. The error is about the
 // source.
 func ReadRelease(ctx context.Context, regs *Registries, from ref.Ref) (*release.Payload, error) {
-	rp, err := openSource(regs, from)
+	rp, err := openSource(ctx, regs, from)
 	if err != nil {
 		return nil, &repo.Error{Op: "reading release", Side: repo.SideSource, Ref: from.String(), Err: err}
 	}
@@ -34,12 +34,12 @@ func ReadRelease(ctx context.Context, regs *Registries, from ref.Ref) (*release.
 	return p, nil
 }
 
-func openSource(regs *Registries, from ref.Ref) (repo.Repo, error) {
+func openSource(ctx context.Context, regs *Registries, from ref.Ref) (repo.Repo, error) {
 	place, err := regs.Place(from, Reading)
 	if err != nil {
 		return nil, err
 	}
-	reg, err := regs.Find(place.Registry)
+	reg, err := regs.Find(ctx, place.Registry)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ func besides(ctx context.Context, regs *Registries, p *release.Payload, from ref
 	if len(p.Components) == 0 || p.Components[0].From.Repository().Canonical() == from.Repository().Canonical() {
 		return ref.Ref{}
 	}
-	rp, err := openSource(regs, from)
+	rp, err := openSource(ctx, regs, from)
 	if err != nil {
 		return ref.Ref{}
 	}

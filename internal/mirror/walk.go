@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/plan"
@@ -143,14 +144,14 @@ func (w *walker) fetch(ctx context.Context, d oci.Digest) (oci.Descriptor, []byt
 }
 
 func platforms(children []oci.Descriptor) string {
-	s := ""
+	var names []string
 	for _, c := range children {
 		if c.Platform != nil {
-			s += ", " + c.Platform.String()
+			names = append(names, c.Platform.String())
 		}
 	}
-	if s == "" {
+	if len(names) == 0 {
 		return "no platforms"
 	}
-	return s[2:]
+	return strings.Join(names, ", ")
 }

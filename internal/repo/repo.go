@@ -48,8 +48,10 @@ type Target struct {
 	Digest oci.Digest
 }
 
-// ByTag and ByDigest make the two kinds of Target.
-func ByTag(tag string) Target      { return Target{Tag: tag} }
+// ByTag selects a manifest by its tag.
+func ByTag(tag string) Target { return Target{Tag: tag} }
+
+// ByDigest selects a manifest by its digest.
 func ByDigest(d oci.Digest) Target { return Target{Digest: d} }
 
 // String returns the digest or the tag, as it stands in a request's path.
@@ -140,7 +142,7 @@ type Checkpointer interface {
 	Checkpoint(ctx context.Context) error
 }
 
-// Probe is the optional power of a registry to answer, before any content is
+// Prober is the optional power of a registry to answer, before any content is
 // sent, whether this run may write to a repository.
 type Prober interface {
 	// CanPush returns nil, or the error a push would get.

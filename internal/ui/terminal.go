@@ -58,7 +58,10 @@ func (u *UI) jsonEvent(e engine.Event) {
 	case engine.ImagePresent:
 		fields = map[string]any{"event": "present", "source": e.Item.Source.String(), "destination": e.Target.Place.String(), "digest": e.Item.Root.String(), "tags": e.Target.Tags}
 	case engine.ImageFailed:
-		fields = map[string]any{"event": "failed", "source": e.Item.Source.String(), "digest": e.Item.Root.String(), "message": e.Err.Error()}
+		fields = map[string]any{"event": "failed", "message": e.Err.Error()}
+		if e.Item != nil { // nil where it could not be planned
+			fields["source"], fields["digest"] = e.Item.Source.String(), e.Item.Root.String()
+		}
 	case engine.Checkpoint:
 		fields = map[string]any{"event": "checkpoint"}
 	default:
