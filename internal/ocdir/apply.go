@@ -186,7 +186,7 @@ func (w *writer) make(ctx context.Context, s step) error {
 // may also be a layer of something else.
 func (w *writer) removeContent(repository string, d oci.Digest, manifest bool) error {
 	for _, sep := range w.tree.seps {
-		if manifest && w.isTag(repository, fileName(d, sep)) {
+		if manifest && w.tree.isTag(repository, fileName(d, sep)) {
 			continue
 		}
 		if err := w.remove(at{repo: repository, manifest: manifest, sep: sep}.path(d)); err != nil {
@@ -196,11 +196,6 @@ func (w *writer) removeContent(repository string, d oci.Digest, manifest bool) e
 	w.trust(file{repo: repository, manifest: manifest, digest: d}, false)
 	w.tree.forget(d)
 	return nil
-}
-
-func (w *writer) isTag(repository, name string) bool {
-	_, err := w.tree.tag(repository, name)
-	return err == nil
 }
 
 // remove removes an entry that may be absent.
@@ -223,8 +218,7 @@ func (w *writer) removeWrong(ctx context.Context, d oci.Digest) error {
 	}
 	for _, name := range all.at {
 		for _, a := range w.tree.places(name, d) {
-			wrong := errors.Is(w.sure(ctx, a, d), oci.ErrDigestInvalid)
-			if !wrong || a.manifest && w.isTag(name, fileName(d, a.sep)) {
+			if !errors.Is(w.sure(ctx, a, d), oci.ErrDigestInvalid) {
 				continue
 			}
 			if err := w.remove(a.path(d)); err != nil {

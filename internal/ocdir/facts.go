@@ -232,16 +232,29 @@ func (f *facts) rests(prefix, name, after string) ([]string, error) {
 	case repo.ReferrerPrefix:
 		return f.referrerRests(name)
 	}
-	dir := blobsPath(name)
-	if prefix == repo.ManifestPrefix {
-		dir = manifestsPath(name)
+	digests, err := f.tree.digests(manifestsPath(name))
+	if err == nil && prefix == repo.BlobPrefix {
+		digests, err = f.blobsOnly(name, digests)
 	}
-	digests, err := f.tree.digests(dir, after)
-	out := make([]string, len(digests))
-	for i, d := range digests {
-		out[i] = d.String()
+	out := make([]string, 0, len(digests))
+	for _, d := range digests {
+		if text := d.String(); text > after {
+			out = append(out, text)
+		}
 	}
 	return out, err
+}
+
+// blobsOnly lists the blobs of a repository without the copies of its
+// manifests, which would count twice wherever facts are counted. Whoever asks
+// for such a blob by its digest gets it.
+func (f *facts) blobsOnly(name string, manifests []oci.Digest) ([]oci.Digest, error) {
+	all, err := f.tree.digests(blobsPath(name))
+	copies := make(map[oci.Digest]bool, len(manifests))
+	for _, d := range manifests {
+		copies[d] = true
+	}
+	return slices.DeleteFunc(all, func(d oci.Digest) bool { return copies[d] }), err
 }
 
 func (f *facts) referrerRests(name string) ([]string, error) {

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
@@ -110,18 +111,42 @@ func take(files fsys.FS) (io.Closer, error) {
 		}
 		lock, err := files.Lock(lockFile)
 		if errors.Is(err, fsys.ErrLocked) {
-			return nil, &repo.LockedError{Path: files.Root(), Holder: "another process that writes to it"}
+			return nil, &repo.LockedError{Path: files.Root(), Holder: holder(files)}
 		}
 		if absent(err) {
 			continue // the directory was removed in between
 		}
-		if err != nil || current(files, lock) {
-			return lock, err
+		if err != nil {
+			return nil, err
+		}
+		if current(files, lock) {
+			sign(files)
+			return lock, nil
 		}
 		if err := lock.Close(); err != nil {
 			return nil, err
 		}
 	}
+}
+
+// sign leaves in the lock's file who holds it. That is for a message alone, so
+// that it is no failure where it cannot be written.
+func sign(files fsys.FS) {
+	f, err := files.OpenFile(lockFile, os.O_WRONLY|os.O_TRUNC)
+	if err != nil {
+		return
+	}
+	_, _ = io.WriteString(f, strconv.Itoa(os.Getpid()))
+	_ = f.Close()
+}
+
+// holder says who holds the lock, as far as that is known.
+func holder(files fsys.FS) string {
+	text, err := readFile(files, lockFile)
+	if pid, bad := strconv.Atoi(string(text)); err == nil && bad == nil {
+		return "process " + strconv.Itoa(pid)
+	}
+	return "another process"
 }
 
 // current reports whether a lock is on the file that others will try to lock.

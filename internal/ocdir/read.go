@@ -206,12 +206,12 @@ func (t *tree) tagNames(repository, after string) ([]string, error) {
 }
 
 // digests lists what a directory has by digest, sorted by the text of the
-// digest, those after the given text.
-func (t *tree) digests(dir, after string) ([]oci.Digest, error) {
+// digest.
+func (t *tree) digests(dir string) ([]oci.Digest, error) {
 	entries, err := t.entries(dir)
 	var out []oci.Digest
 	for _, e := range entries {
-		if d, _, ok := parseName(e.Name()); ok && e.Type().IsRegular() && d.String() > after {
+		if d, _, ok := parseName(e.Name()); ok && e.Type().IsRegular() {
 			out = append(out, d)
 		}
 	}
@@ -250,7 +250,7 @@ func (t *tree) referring(repository string) ([]*manifest, error) {
 }
 
 func (t *tree) findReferring(repository string) ([]*manifest, error) {
-	digests, err := t.digests(manifestsPath(repository), "")
+	digests, err := t.digests(manifestsPath(repository))
 	if err != nil {
 		return nil, err
 	}

@@ -116,12 +116,21 @@ func (t *tree) places(repository string, d oci.Digest) []at {
 	for _, sep := range t.seps {
 		for _, manifest := range []bool{false, true} {
 			a := at{repo: repository, manifest: manifest, sep: sep}
+			if manifest && t.isTag(repository, fileName(d, sep)) {
+				continue
+			}
 			if _, err := t.content(a.path(d), d); err == nil {
 				out = append(out, a)
 			}
 		}
 	}
 	return out
+}
+
+// isTag reports whether a file whose name has the form of a digest is a tag.
+func (t *tree) isTag(repository, name string) bool {
+	_, err := t.tag(repository, name)
+	return err == nil
 }
 
 // note remembers a place of content, the latest for choice: who has just asked

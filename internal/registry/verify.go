@@ -103,6 +103,7 @@ func (v *verification) hashAll(ctx context.Context) error {
 		v.done.TotalBlobs++
 		v.done.TotalBytes += b.Size
 	}
+	whole := ctx // the group ends its own context
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(verifiers)
 	for b, err := range v.blobs.Walk(ctx) {
@@ -117,6 +118,9 @@ func (v *verification) hashAll(ctx context.Context) error {
 	}
 	err := group.Wait()
 	v.report.Blobs, v.report.Bytes = v.done.Blobs, v.done.Bytes
+	if several, ok := v.blobs.(cas.CopyChecker); ok && err == nil {
+		err = several.CheckCopies(whole, v.damage)
+	}
 	return err
 }
 
