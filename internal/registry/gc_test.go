@@ -100,6 +100,27 @@ func TestGCDamaged(t *testing.T) {
 	}
 }
 
+// TestGCSession sees that an upload session outlives a grace shorter than its
+// own time, and what else was interrupted does not.
+func TestGCSession(t *testing.T) {
+	d := newDisk(t)
+	d.clock.pass(time.Since(start))
+	reg := d.open()
+	id := startUpload(t, uploader(t, reg), "session")
+	left := &breaking{content: repotest.NewBlob("broken", 5000).Bytes}
+	if _, err := newRepo(t, reg, "a").PutBlob(t.Context(), repotest.NewBlob("broken", 5000).Desc, left.open, ""); err == nil {
+		t.Fatal("a broken source is no error")
+	}
+	d.clock.pass(2 * time.Hour)
+	want := registry.GCReport{Partials: 1, PartialBytes: 2500}
+	if diff := cmp.Diff(want, collect(t, d.open(), registry.GCOptions{Grace: time.Hour})); diff != "" {
+		t.Errorf("collection (-want +got):\n%s", diff)
+	}
+	if _, err := uploader(t, d.open()).ResumeUpload(t.Context(), id); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestGCBadFacts sees that facts that cannot be read end a collection early.
 func TestGCBadFacts(t *testing.T) {
 	d := newDisk(t)

@@ -349,3 +349,26 @@ func TestShortContent(t *testing.T) {
 		t.Errorf("got %+v, want %+v", wrong, want)
 	}
 }
+
+// TestOnlyCommitMissing goes on with a partial that has all its bytes: there is
+// nothing to ask the source for.
+func TestOnlyCommitMissing(t *testing.T) {
+	blobs := cas.Mem()
+	b := repotest.NewBlob("b", 5000)
+	w, err := blobs.Create(t.Context(), "d-sha256-"+b.Desc.Digest.Hex(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Write(b.Bytes); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Suspend(); err != nil {
+		t.Fatal(err)
+	}
+	r := newRepo(t, registry.New("test", blobs, kv.Mem(), registry.Options{Now: fixed}), "a")
+	gone := func(context.Context, int64) (io.ReadCloser, error) { return nil, errBroken }
+	if _, err := r.PutBlob(t.Context(), b.Desc, gone, ""); err != nil {
+		t.Fatal(err)
+	}
+	repotest.CheckBlob(t.Context(), t, r, b)
+}

@@ -283,3 +283,28 @@ func TestFailedFlush(t *testing.T) {
 		})
 	}
 }
+
+// TestListDuringFlush changes a tag again while its first change is on the way
+// to the disk: a listing has it once, as it is by now.
+func TestListDuringFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		blobs := spyBlobs{cas.Mem(), func() error { <-release; return nil }}
+		reg := registry.New("test", blobs, kv.Mem(), registry.Options{Now: fixed, Batch: true})
+		r, img := newRepo(t, reg, "a"), repotest.NewImage("img")
+		repotest.Push(t.Context(), t, r, img, "deleted", "kept", "set")
+		var flush sync.WaitGroup
+		flush.Go(func() { checkpoint(t, reg) })
+		synctest.Wait()
+		if err := r.DeleteTag(t.Context(), "deleted"); err != nil {
+			t.Error(err)
+		}
+		repotest.Push(t.Context(), t, r, img, "new", "set")
+		tags(t, r, "kept", "new", "set")
+		close(release)
+		flush.Wait()
+		tags(t, r, "kept", "new", "set")
+		checkpoint(t, reg)
+		tags(t, r, "kept", "new", "set")
+	})
+}
