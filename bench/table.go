@@ -15,7 +15,12 @@ type series struct {
 // spread is a median with its extremes.
 type spread struct{ median, low, high float64 }
 
-func (s spread) String() string { return fmt.Sprintf("%.2f (%.2f to %.2f)", s.median, s.low, s.high) }
+func (s spread) String() string {
+	if s.low == s.high {
+		return fmt.Sprintf("%.4g", s.median)
+	}
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", s.median, s.low, s.high)
+}
 
 func spreadOf(values []float64) spread {
 	v := slices.Sorted(slices.Values(values))

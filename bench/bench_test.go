@@ -1,0 +1,88 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestTraceCountsFlushesAndBytesOfFiles(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "log")
+	text := `11 write(8</scratch/target-1/blob>, ""..., 100) = 100
+11 write(9<TCP:[127.0.0.1:1->127.0.0.1:2]>, ""..., 1000) = 1000
+12 write(8</scratch/target-1/blob>, ""..., 50 <unfinished ...>
+11 syncfs(3</scratch/target-1> <unfinished ...>
+12 <... write resumed>) = 40
+11 <... syncfs resumed>) = 0
+11 write(2</dev/null>, ""..., 7) = 7
+11 write(8</scratch/target-1/blob>, ""..., 9) = -1 ENOSPC (No space left on device)
+11 pwrite64(8</scratch/target-1/blob>, ""..., 5, 0) = 5
+11 fsync(8</scratch/target-1/blob>) = 0
+`
+	if err := os.WriteFile(log, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := readTrace(log, "/scratch/target-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.written != 145 {
+		t.Errorf("%d bytes written, want 145", got.written)
+	}
+	if want := "1 fsync, 0 fdatasync, 1 syncfs, 0 sync_file_range"; got.flushes() != want {
+		t.Errorf("flushes %s, want %s", got.flushes(), want)
+	}
+}
+
+func TestSpread(t *testing.T) {
+	for _, c := range []struct {
+		values []float64
+		want   string
+	}{
+		{[]float64{3, 1, 2}, "2.00 (1.00 to 3.00)"},
+		{[]float64{4, 1, 2, 3}, "2.50 (1.00 to 4.00)"},
+		{[]float64{1.0049}, "1.005"},
+	} {
+		if got := spreadOf(c.values).String(); got != c.want {
+			t.Errorf("%v is %s, want %s", c.values, got, c.want)
+		}
+	}
+}
+
+func TestRatioIsTakenWithinARound(t *testing.T) {
+	a := series{runs: []usage{{wall: 2}, {wall: 30}, {wall: 4}}}
+	b := series{runs: []usage{{wall: 1}, {wall: 10}, {wall: 1}}}
+	if got := ratio(a, b); got != (spread{3, 2, 4}) {
+		t.Errorf("got %+v", got)
+	}
+}
+
+func TestMegabytesAsWrkPrintsThem(t *testing.T) {
+	for text, want := range map[string]float64{"1.50GB": 1610.612736, "250.00MB": 262.144, "10.00KB": 0.01024} {
+		if got, err := megabytes(text); err != nil || got < want*0.999 || got > want*1.001 {
+			t.Errorf("%s is %v, %v; want %v", text, got, err, want)
+		}
+	}
+	if _, err := megabytes("fast"); err == nil {
+		t.Error("no error for a word")
+	}
+}
+
+func TestWorksAreChosenByName(t *testing.T) {
+	if chosen("", "S0") || !chosen("", "S4") || !chosen("S0,S2", "S0") || chosen("S1,S2", "S3") {
+		t.Error("wrong choice")
+	}
+	if _, err := parse([]string{"-only", "S9", "-cache", t.TempDir()}); err == nil {
+		t.Error("S9 was taken")
+	}
+}
+
+func TestCounterTellsKindsApart(t *testing.T) {
+	c := counter{requests: map[string]int{}}
+	for _, path := range []string{"/v2/", "/v2/a/manifests/v1", "/v2/a/blobs/sha256:1", "/v2/a/blobs/uploads/x", "/v2/a/tags/list"} {
+		c.add(path)
+	}
+	if want := "1 manifests, 1 blobs, 1 uploads, 2 other"; c.String() != want || c.total() != 3 {
+		t.Errorf("%s, total %d; want %s, 3", c.String(), c.total(), want)
+	}
+}
