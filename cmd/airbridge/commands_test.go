@@ -29,7 +29,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"registry": cmdRegistry, // registry VAR [user:password]: starts one, VAR=host:port
 	"image":    cmdImage,    // image VAR repository tag [seed]: pushes an image, DIGEST_tag
 	"list":     cmdList,     // list VAR repository tag [seed]: pushes a two-platform list, DIGEST_tag
-	"release":  cmdRelease,  // release VAR version: pushes a release as quay.io has it, RELEASE=ref
+	"release":  cmdRelease,  // release VAR version: pushes a release as quay.io has it, RELEASE=ref, COMPONENT=digest
 	"same":     cmdSame,     // same VAR1/repo:tag VAR2/repo:tag: the digests are equal
 	"has":      cmdHas,      // [!] has VAR repository tag|digest
 	"exits":    cmdExits,    // exits CODE program args...: runs it, requires the exit code
@@ -38,6 +38,11 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"forget":   cmdForget,   // forget VAR repository digest: deletes a manifest
 	"break":    cmdBreak,    // break FILE: flips a byte in the middle
 	"chop":     cmdChop,     // chop FILE: cuts the second half off
+	"secure":   cmdSecure,   // secure VAR FILE: starts a registry with TLS, its authority in FILE
+	"tokens":   cmdTokens,   // tokens VAR: starts a registry with a token service
+	"crowd":    cmdCrowd,    // crowd VAR: starts a registry that counts requests at once
+	"peak":     cmdPeak,     // peak VAR N: it never served more than N at once
+	"multi":    cmdMulti,    // multi VAR version: pushes a release of two platforms, MULTI=ref
 }
 
 // setup gives each script a home of its own and no credentials of ours.
@@ -47,6 +52,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("XDG_RUNTIME_DIR", home)
 	env.Setenv("TMPDIR", env.WorkDir+"/tmp")
 	env.Values["registries"] = map[string]*fakeRegistry{}
+	env.Values["crowds"] = map[string]*crowd{}
 	return os.MkdirAll(home, 0o755)
 }
 
@@ -58,11 +64,8 @@ type fakeRegistry struct {
 }
 
 func cmdRegistry(ts *testscript.TestScript, _ bool, args []string) {
-	f := &fakeRegistry{log: make(chan string, 100000)}
-	f.reg = registry.New(args[0], cas.Mem(), kv.Mem(), registry.Options{Now: time.Now})
-	handler := server.New(f.reg, server.Options{Now: time.Now})
+	f, handler := newRegistry(args[0])
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f.log <- r.Method + " " + r.URL.Path
 		if len(args) > 1 && !authorized(r, args[1]) {
 			w.Header().Set("WWW-Authenticate", `Basic realm="test"`)
 			w.WriteHeader(http.StatusUnauthorized)
@@ -72,9 +75,26 @@ func cmdRegistry(ts *testscript.TestScript, _ bool, args []string) {
 		handler.ServeHTTP(w, r)
 	}))
 	ts.Defer(srv.Close)
+	serveAs(ts, f, srv)
+}
+
+// newRegistry makes a registry in memory, and a handler that serves it and
+// records the requests.
+func newRegistry(name string) (*fakeRegistry, http.Handler) {
+	f := &fakeRegistry{log: make(chan string, 100000)}
+	f.reg = registry.New(name, cas.Mem(), kv.Mem(), registry.Options{Now: time.Now})
+	handler := server.New(f.reg, server.Options{Now: time.Now})
+	return f, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.log <- r.Method + " " + r.URL.RequestURI()
+		handler.ServeHTTP(w, r)
+	})
+}
+
+// serveAs makes a started server known to the script by its registry's name.
+func serveAs(ts *testscript.TestScript, f *fakeRegistry, srv *httptest.Server) {
 	f.addr = srv.Listener.Addr().String()
-	registries(ts)[args[0]] = f
-	ts.Setenv(args[0], f.addr)
+	registries(ts)[f.reg.Name()] = f
+	ts.Setenv(f.reg.Name(), f.addr)
 }
 
 func authorized(r *http.Request, login string) bool {
@@ -132,6 +152,7 @@ func cmdRelease(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv("RELEASE", f.addr+"/openshift-release-dev/ocp-release:"+r.Tag())
 	ts.Setenv("RELEASE_DIGEST", r.Image.Desc.Digest.String())
 	ts.Setenv("RELEASE_TAG", r.Tag())
+	ts.Setenv("COMPONENT", r.Components[1].Image.Desc.Digest.String())
 }
 
 // digestOf reads VAR/repo:tag.

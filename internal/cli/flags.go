@@ -24,18 +24,19 @@ func addGlobalFlags(root *cobra.Command) *globalFlags {
 	f.BoolVar(&g.json, "json", false, "events as JSON lines on standard error; results stay on standard output")
 	f.BoolVarP(&g.quiet, "quiet", "q", false, "print results, warnings and errors only")
 	for _, name := range []string{
-		"kubeconfig", "context", "cluster", "user", "server", "token", "as", "as-uid", "client-certificate",
+		"kubeconfig", "context", "cluster", "user", "token", "as", "as-uid", "client-certificate",
 		"client-key", "tls-server-name", "request-timeout", "cache-dir", "profile", "profile-output", "vmodule", "log-file",
 	} {
 		f.String(name, "", "accepted, as in oc; no cluster is contacted")
 		_ = f.MarkHidden(name)
 	}
+	f.StringP("server", "s", "", "accepted, as in oc; no cluster is contacted")
 	f.StringP("namespace", "n", "", "accepted, as in oc; no cluster is contacted")
 	f.StringArray("as-group", nil, "accepted, as in oc; no cluster is contacted")
 	f.Bool("insecure-skip-tls-verify", false, "accepted, as in oc; no cluster is contacted")
 	f.Bool("match-server-version", false, "accepted, as in oc; no cluster is contacted")
 	f.Bool("warnings-as-errors", false, "accepted, as in oc; no cluster is contacted")
-	for _, name := range []string{"namespace", "as-group", "insecure-skip-tls-verify", "match-server-version", "warnings-as-errors", "loglevel"} {
+	for _, name := range []string{"server", "namespace", "as-group", "insecure-skip-tls-verify", "match-server-version", "warnings-as-errors", "loglevel"} {
 		_ = f.MarkHidden(name)
 	}
 	return g

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -129,27 +130,30 @@ func (s *session) copy(ctx context.Context, wishes []mirror.Wish, o mirror.CopyO
 			s.ui.Info("%s", ui.Summary(p.Totals()))
 		}
 	}))
-	if err != nil {
-		return err
-	}
-	if o.DryRun {
+	if err == nil && o.DryRun {
 		s.ui.Info("Dry run complete")
-		return nil
+	}
+	if result == nil || result.Report == nil {
+		return err
 	}
 	// Durable first, then the word that it is done.
-	if err := s.regs.Close(ctx); err != nil {
-		return err
+	if cerr := s.regs.Close(context.WithoutCancel(ctx)); cerr != nil {
+		return errors.Join(err, cerr)
 	}
 	s.summary(result, s.app.Now().Sub(copying))
-	return nil
+	return err
 }
 
+// summary says what came of a run, also of one in which some images failed.
 func (s *session) summary(r *mirror.Result, took time.Duration) {
 	rate := float64(r.Report.Bytes) / max(took.Seconds(), 0.001)
 	s.ui.Info("Mirroring completed in %s (%s)", ui.Duration(took), ui.Rate(rate))
-	t := r.Plan.Totals()
-	s.ui.Info("%d images: %d copied, %d there before, %d skipped; %d layers sent, %d linked, %d there before; %s transferred",
-		t.Images+len(r.Plan.Skipped), t.Images-t.Present, t.Present, len(r.Plan.Skipped),
+	t, failed := r.Plan.Totals(), ""
+	if n := len(r.Report.Failures) + len(r.Planning); n > 0 {
+		failed = fmt.Sprintf("%d failed, ", n)
+	}
+	s.ui.Info("%d images: %s%d copied, %d there before, %d skipped; %d layers sent, %d linked, %d there before; %s transferred",
+		t.Images+len(r.Plan.Skipped)+len(r.Planning), failed, t.Images-t.Present-len(r.Report.Failures), t.Present, len(r.Plan.Skipped),
 		r.Report.Sent, r.Report.Mounted, r.Report.Present, ui.Size(r.Report.Bytes))
 }
 
