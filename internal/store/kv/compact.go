@@ -49,9 +49,8 @@ func (c *compactor) claim(size int64) bool {
 func (c *compactor) end(err error, retry int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var damage *CorruptError
 	c.retry = 0
-	if errors.As(err, &damage) {
+	if _, ok := errors.AsType[*CorruptError](err); ok {
 		c.err = err
 	} else if err != nil {
 		c.retry = retry
@@ -131,7 +130,7 @@ func (w *writer) compact() error {
 	if err := w.writeSnapshot(v, temp, foot); err != nil {
 		return errors.Join(err, w.fs.Remove(temp))
 	}
-	if err := w.compare(v, temp, foot); err != nil {
+	if err := w.compare(v, temp); err != nil {
 		return errors.Join(err, w.fs.Remove(temp))
 	}
 	name := fileName(w.o.Dir, foot.number, snapExt)
@@ -193,7 +192,7 @@ func fill(file fsys.File, v *view, foot footer) error {
 }
 
 // compare reads a new snapshot back and holds it against the view.
-func (w *writer) compare(v *view, name string, foot footer) error {
+func (w *writer) compare(v *view, name string) error {
 	snap, err := openSnapshot(w.fs, name)
 	if err != nil {
 		return err

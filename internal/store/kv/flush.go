@@ -121,7 +121,7 @@ func (w *writer) begin() error {
 	if err != nil {
 		return err
 	}
-	head := appendHeader(nil, header{log: w.last, next: w.carryFrom, carry: w.next - w.carryFrom, prev: w.prev})
+	head := newHeader(header{log: w.last, next: w.carryFrom, carry: w.next - w.carryFrom, prev: w.prev})
 	if err := w.writeStart(file, name, head); err != nil {
 		// What stays of it if it cannot be removed is ignored: no later log names it.
 		return errors.Join(err, file.Close(), w.fs.Remove(name))

@@ -52,7 +52,7 @@ func TestLineIsJSON(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", line, diff)
 		}
 	}
-	if err := json.Unmarshal(appendHeader(nil, header{log: 2, prev: link{log: 1, bytes: 9}}), &struct{}{}); err != nil {
+	if err := json.Unmarshal(newHeader(header{log: 2, prev: link{log: 1, bytes: 9}}), &struct{}{}); err != nil {
 		t.Errorf("a header: %v", err)
 	}
 }
@@ -118,7 +118,7 @@ func knownErrors(t *testing.T, err error) {
 // FuzzLog: any bytes are a log or are refused. sums repairs the checksums, so
 // that what is behind them is reached.
 func FuzzLog(f *testing.F) {
-	log := appendHeader(nil, header{log: 1, next: 1})
+	log := newHeader(header{log: 1, next: 1})
 	for i := range 4 {
 		log = appendFact(log, fact{n: uint64(i + 1), more: 3 - i, write: i == 0, key: fmt.Sprint("k", i), value: []byte("{}")})
 	}
@@ -184,13 +184,12 @@ func all(t testing.TB, s Store) map[string]string {
 // make up whole batches, were not written by us.
 func TestMixedBatch(t *testing.T) {
 	for _, more := range [][]int{{2, 2, 0}, {2, 0, 0}, {1, 1, 0}, {3, 1, 0}} {
-		log := appendHeader(nil, header{log: 1, next: 1})
+		log := newHeader(header{log: 1, next: 1})
 		for i, m := range more {
 			log = appendFact(log, fact{n: uint64(i + 1), more: m, write: i == 0, key: "k"})
 		}
-		var damage *CorruptError
 		_, err := OpenLog(store(t, map[string][]byte{"1.log": log}), LogOptions{Dir: "d"})
-		if !errors.As(err, &damage) {
+		if _, ok := errors.AsType[*CorruptError](err); !ok {
 			t.Errorf("%v lines to come: %v", more, err)
 		}
 	}
@@ -199,7 +198,7 @@ func TestMixedBatch(t *testing.T) {
 // TestNewerVersion: what a later program wrote is refused by name, and is not
 // called damaged.
 func TestNewerVersion(t *testing.T) {
-	log := appendHeader(nil, header{log: 1, next: 1})
+	log := newHeader(header{log: 1, next: 1})
 	log = repair(bytes.Replace(log, []byte(`"version":1`), []byte(`"version":2`), 1))
 	var out bytes.Buffer
 	if err := newSnapWriter(&out, footer{number: 1, next: 1}).finish(); err != nil {

@@ -56,8 +56,8 @@ const formatName = "airbridge-facts"
 // errVersion is why a log is refused that is whole but of another version.
 var errVersion = errors.New("written by a newer version of this program")
 
-// appendHeader appends the first line of a log, with its line feed.
-func appendHeader(b []byte, h header) []byte {
+// newHeader returns the first line of a log, with its line feed.
+func newHeader(h header) []byte {
 	j := headerJSON{Format: formatName, Version: formatVersion, Log: h.log, Next: h.next, Carry: h.carry}
 	if h.prev.log > 0 {
 		j.Prev = &linkJSON{h.prev.log, h.prev.bytes, hex.EncodeToString(h.prev.sum[:])}
@@ -66,10 +66,8 @@ func appendHeader(b []byte, h header) []byte {
 	if err != nil {
 		panic(err) // numbers and plain text always marshal
 	}
-	start := len(b)
-	b = openLine(b)
-	b = append(b, body[1:len(body)-1]...)
-	return closeLine(b, start)
+	line := append(openLine(nil), body[1:len(body)-1]...)
+	return closeLine(line, 0)
 }
 
 // parseHeader reads a first line without its line feed.
@@ -93,7 +91,7 @@ func parseHeader(line []byte) (header, error) {
 	if h.log <= h.prev.log || h.next+h.carry < h.next {
 		return header{}, errFields
 	}
-	if err != nil || !bytes.Equal(appendHeader(nil, h), append(bytes.Clone(line), '\n')) {
+	if err != nil || !bytes.Equal(newHeader(h), append(bytes.Clone(line), '\n')) {
 		return header{}, errFields
 	}
 	return h, nil

@@ -207,10 +207,10 @@ func cutText(b []byte) (string, []byte, bool) {
 	}
 	var text strings.Builder
 	for i = 0; i < len(b); i++ {
-		switch {
-		case b[i] == '"':
+		switch b[i] {
+		case '"':
 			return text.String(), b[i+1:], true
-		case b[i] == '\\':
+		case '\\':
 			i++
 			if i == len(b) || (b[i] != '"' && b[i] != '\\') {
 				return "", b, false

@@ -107,10 +107,10 @@ func (d *decoder) readAll(r io.Reader, apply func([]item)) error {
 	var b batch
 	for {
 		line, err := in.next()
-		if err == io.EOF && len(b.items) > 0 {
+		if errors.Is(err, io.EOF) && len(b.items) > 0 {
 			return d.corrupt(d.line+len(b.items), "the lines that belong to it are missing")
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			d.settle()
 			return nil
 		}
@@ -135,7 +135,7 @@ func (d *decoder) readTail(r io.Reader, until uint64, apply func([]item)) error 
 	var b batch
 	for d.next < until {
 		line, err := in.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
@@ -160,10 +160,10 @@ func (d *decoder) judge(in *lines, bad error, holes int) error {
 	follows := false
 	for {
 		line, err := in.next()
-		if err == io.EOF && (!follows || holes > 1) {
+		if errors.Is(err, io.EOF) && (!follows || holes > 1) {
 			return nil
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return bad
 		}
 		if err != nil {
@@ -192,20 +192,20 @@ func newLines(r io.Reader) *lines { return &lines{r: bufio.NewReaderSize(r, 32<<
 // the beginning is returned, so that garbage does not fill the memory.
 func (l *lines) next() ([]byte, error) {
 	line, err := l.r.ReadSlice('\n')
-	if err == nil || (err == io.EOF && len(line) > 0) {
+	if err == nil || (errors.Is(err, io.EOF) && len(line) > 0) {
 		return line, nil
 	}
-	if err != bufio.ErrBufferFull {
+	if !errors.Is(err, bufio.ErrBufferFull) {
 		return nil, err
 	}
 	l.long = append(l.long[:0], line...)
-	for err == bufio.ErrBufferFull {
+	for errors.Is(err, bufio.ErrBufferFull) {
 		line, err = l.r.ReadSlice('\n')
 		if len(l.long) <= maxLine {
 			l.long = append(l.long, line...)
 		}
 	}
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
 	return l.long, nil

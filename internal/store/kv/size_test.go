@@ -3,6 +3,7 @@ package kv
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync/atomic"
@@ -151,7 +152,7 @@ func TestNoFileStaysOpen(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := l.Get(t.Context(), "t/none"); err != ErrNotFound {
+		if _, err := l.Get(t.Context(), "t/none"); !errors.Is(err, ErrNotFound) {
 			t.Fatal(err)
 		}
 		if err := l.writer.compact(); err != nil {
@@ -299,10 +300,13 @@ func BenchmarkGet(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer l.Close()
+	var keys []string
+	for i := range 1000 {
+		keys = append(keys, imageFacts(i * 7)[0].Key)
+	}
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
-		key := imageFacts(i * 7 % 20_000)[0].Key
-		if _, err := l.Get(b.Context(), key); err != nil {
+		if _, err := l.Get(b.Context(), keys[i%len(keys)]); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -322,4 +326,28 @@ func BenchmarkCompact(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(l.view.Load().snap.size)/1e6, "MB")
+}
+
+// TestBlockCache: it stays small, keeps what is used and never mixes blocks up.
+func TestBlockCache(t *testing.T) {
+	c := newBlockCache()
+	c.put(0, []byte{0})
+	for i := 1; i < 10*cachedBlocks; i++ {
+		c.put(i, []byte{byte(i), byte(i >> 8)})
+		if _, ok := c.get(0); !ok {
+			t.Fatalf("the block that is used all the time is gone after %d others", i)
+		}
+	}
+	held := 0
+	for i := 1; i < 10*cachedBlocks; i++ {
+		if b, ok := c.get(i); ok {
+			held++
+			if b[0] != byte(i) || b[1] != byte(i>>8) {
+				t.Errorf("block %d is another one", i)
+			}
+		}
+	}
+	if held != cachedBlocks-1 {
+		t.Errorf("%d blocks are held besides the one in use", held)
+	}
 }

@@ -1,8 +1,9 @@
 package kv
 
-import (
-	"slices"
-)
+import "slices"
+
+// usualKey is longer than the keys of most stores, in bytes.
+const usualKey = 256
 
 // snapCursor walks a snapshot in order.
 type snapCursor struct {
@@ -18,6 +19,7 @@ func (s *snapshot) seek(start string) (*snapCursor, error) {
 	if s == nil {
 		return c, nil
 	}
+	c.key = make([]byte, 0, usualKey)
 	i, found := slices.BinarySearch(s.first, start)
 	if !found && i > 0 {
 		i-- // the block before may hold it

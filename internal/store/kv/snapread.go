@@ -116,7 +116,7 @@ func (s *snapshot) readAt(offset int64, n int) ([]byte, error) {
 	if got == n {
 		return b, nil
 	}
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return nil, s.corrupt("it is too short")
 	}
 	return nil, fmt.Errorf("reading %s: %w", s.path, err)

@@ -289,7 +289,9 @@ func oneWinner(t *testing.T, s kv.Store) {
 			all.Go(func() {
 				mine := fmt.Sprintf("%d", i)
 				err := s.Apply(t.Context(), []kv.Change{
-					{Key: key, Value: []byte(mine), If: kv.Absent()}, set(key+"/by/"+mine, "")})
+					{Key: key, Value: []byte(mine), If: kv.Absent()},
+					set(key+"/by/"+mine, ""),
+				})
 				if err == nil {
 					won.Add(1)
 				} else if !errors.Is(err, kv.ErrConflict) {
