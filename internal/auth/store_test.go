@@ -156,11 +156,25 @@ func TestLookup(t *testing.T) {
 	))
 	s := h.load()
 	for _, c := range []struct{ host, repository, want string }{
-		{"r.example", "", "host"}, {"r.example", "x", "host"}, {"r.example", "a", "a"}, {"r.example", "a/b", "a"},
-		{"r.example", "a/b/c", "abc"}, {"r.example", "a/b/c/d", "abc"}, {"r.example", "ab", "host"}, {"r.example:5000", "a", "port"},
-		{"r.example:5001", "a", ""}, {"example", "", ""}, {"url.example", "x/y", "url"}, {"both.example", "x", "plain"},
-		{"docker.io", "library/x", "hub"}, {"index.docker.io", "x", "hub"}, {"registry-1.docker.io", "library/x", "hub"},
-		{"docker.io", "special", "special"}, {"registry-1.docker.io", "library/special", "special"}, {"upper.example", "x", "upper"}, {"slash.example", "x", "slash"},
+		{"r.example", "", "host"},
+		{"r.example", "x", "host"},
+		{"r.example", "a", "a"},
+		{"r.example", "a/b", "a"},
+		{"r.example", "a/b/c", "abc"},
+		{"r.example", "a/b/c/d", "abc"},
+		{"r.example", "ab", "host"},
+		{"r.example:5000", "a", "port"},
+		{"r.example:5001", "a", ""},
+		{"example", "", ""},
+		{"url.example", "x/y", "url"},
+		{"both.example", "x", "plain"},
+		{"docker.io", "library/x", "hub"},
+		{"index.docker.io", "x", "hub"},
+		{"registry-1.docker.io", "library/x", "hub"},
+		{"docker.io", "special", "special"},
+		{"registry-1.docker.io", "library/special", "special"},
+		{"upper.example", "x", "upper"},
+		{"slash.example", "x", "slash"},
 	} {
 		if got := user(t, s, c.host, c.repository); got != c.want {
 			t.Errorf("For(%s, %s) = %q, want %q", c.host, c.repository, got, c.want)
@@ -329,8 +343,12 @@ func TestExplain(t *testing.T) {
 	h.write(".docker/config.json", auths(entry("nl.example", "u:geheim\n"), entry("port.example:5000", "u:p"), entry("bare.example", "u:p"), entry("ok.example/a", "u:p")))
 	s := h.load()
 	for _, c := range []struct{ host, repository, want string }{
-		{"nl.example", "a", "newline"}, {"port.example", "a", `"port.example:5000"`}, {"port.example:5001", "a", `"port.example:5000"`},
-		{"bare.example:443", "", `"bare.example"`}, {"ok.example", "a/b", `"ok.example/a"`}, {"none.example", "a", ""},
+		{"nl.example", "a", "newline"},
+		{"port.example", "a", `"port.example:5000"`},
+		{"port.example:5001", "a", `"port.example:5000"`},
+		{"bare.example:443", "", `"bare.example"`},
+		{"ok.example", "a/b", `"ok.example/a"`},
+		{"none.example", "a", ""},
 	} {
 		got := s.Explain(c.host, c.repository)
 		if !strings.Contains(got, c.want) || (c.want == "") != (got == "") || strings.Contains(got, "geheim") {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -72,7 +73,7 @@ func (h *host) once(ctx context.Context, c call, use func(*http.Response) error)
 
 // exchange makes a call once, in whatever slot the caller holds.
 func (h *host) exchange(ctx context.Context, c call, use func(*http.Response) error) error {
-	resp, err := h.send(ctx, c)
+	resp, err := h.send(ctx, c) //nolint:bodyclose // drain closes it
 	if err != nil {
 		return err
 	}
@@ -267,9 +268,7 @@ func (h *host) build(ctx context.Context, c call, r request) (*http.Request, err
 	if c.stream != nil {
 		req.ContentLength = c.size
 	}
-	for name, values := range c.header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, c.header)
 	req.Header.Set("User-Agent", h.c.o.UserAgent)
 	if r.token != nil {
 		req.Header.Set("Authorization", r.token.header)

@@ -38,18 +38,19 @@ type Error struct {
 
 // Error implements error: "GET https://h/v2/a/manifests/t: 404 Not Found: manifest unknown: …".
 func (e *Error) Error() string {
-	s := e.Method + " " + e.URL + ": "
+	parts := []string{e.Method + " " + e.URL}
 	if e.Status == 0 {
-		s += e.cause.Error()
+		parts = append(parts, e.cause.Error())
 	} else {
-		s += strings.TrimSpace(fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status)))
+		parts = append(parts, strings.TrimSpace(fmt.Sprintf("%d %s", e.Status, http.StatusText(e.Status))))
 	}
 	for _, c := range e.Codes {
-		s += ": " + codeText(c)
+		parts = append(parts, codeText(c))
 	}
 	if e.text != "" {
-		s += ": " + e.text
+		parts = append(parts, e.text)
 	}
+	s := strings.Join(parts, ": ")
 	if e.Hint != "" {
 		s += " (" + e.Hint + ")"
 	}

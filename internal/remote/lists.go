@@ -71,7 +71,7 @@ func appendNames(names []string, page []*string, after string) []string {
 func (h *host) pages(ctx context.Context, c call, use func([]byte) error) error {
 	seen := map[string]bool{}
 	for range maxPages {
-		resp, body, err := h.fetch(ctx, c, maxPage)
+		resp, body, err := h.fetch(ctx, c, maxPage) //nolint:bodyclose // fetch has closed it
 		if err != nil {
 			return err
 		}

@@ -15,9 +15,11 @@ func TestParseChallenges(t *testing.T) {
 		`Basic`:             {{"basic", map[string]string{}}},
 		`Basic realm="a b"`: {{"basic", map[string]string{"realm": "a b"}}},
 		`Bearer realm="https://h/t?a=b,c",service=reg , scope="repository:a:pull,push"`: {
-			{"bearer", map[string]string{"realm": "https://h/t?a=b,c", "service": "reg", "scope": "repository:a:pull,push"}}},
+			{"bearer", map[string]string{"realm": "https://h/t?a=b,c", "service": "reg", "scope": "repository:a:pull,push"}},
+		},
 		`Negotiate, BASIC Realm="x\"y", bearer realm=z`: {
-			{"negotiate", map[string]string{}}, {"basic", map[string]string{"realm": `x"y`}}, {"bearer", map[string]string{"realm": "z"}}},
+			{"negotiate", map[string]string{}}, {"basic", map[string]string{"realm": `x"y`}}, {"bearer", map[string]string{"realm": "z"}},
+		},
 		`Bearer realm="unfinished`: {{"bearer", map[string]string{"realm": "unfinished"}}},
 	} {
 		got := parseChallenges(http.Header{"Www-Authenticate": {header}})

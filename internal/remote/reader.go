@@ -31,7 +31,7 @@ func (r *Repo) OpenBlob(ctx context.Context, d oci.Digest, offset int64) (io.Rea
 // blobReader reads a blob over as many requests as it takes. Every byte read
 // is progress and gives it all its tries back.
 type blobReader struct {
-	ctx    context.Context
+	ctx    context.Context //nolint:containedctx // a Read has none, and may have to send requests
 	repo   *Repo
 	digest oci.Digest
 	from   int64  // where the slot's work began

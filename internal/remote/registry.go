@@ -65,7 +65,7 @@ func (r *Registry) CanPush(ctx context.Context, repository string) error {
 		return err
 	}
 	var s session
-	err = p.host.do(ctx, p.startCall(push(p.path), nil), func(resp *http.Response) error {
+	err = r.host.do(ctx, p.startCall(push(p.path), nil), func(resp *http.Response) error {
 		return s.moved(resp)
 	})
 	if err == nil {
@@ -78,18 +78,18 @@ func (r *Registry) CanPush(ctx context.Context, repository string) error {
 
 // explainPush adds what is known of the target registries' ways to refuse
 // (peers.md 3).
-func (p *Repo) explainPush(err error) {
+func (r *Repo) explainPush(err error) {
 	e, ok := errors.AsType[*Error](err)
 	if !ok {
 		return
 	}
-	nested := strings.Count(p.path, "/") >= 2
+	nested := strings.Count(r.path, "/") >= 2
 	switch {
 	case e.Status == http.StatusNotFound && mentions(e, "project"):
-		e.addHint("create the project " + firstElement(p.path) + " first")
+		e.addHint("create the project " + firstElement(r.path) + " first")
 	case nested && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden):
 		e.addHint("some registries refuse repository names of more than two parts")
-	case e.Status == 0 && strings.Contains(p.host.name, ".ecr."):
+	case e.Status == 0 && strings.Contains(r.host.name, ".ecr."):
 		e.addHint("ECR closes the connection where the repository does not exist")
 	case e.Status == http.StatusNotFound:
 		e.addHint("the repository may have to be created first")

@@ -65,7 +65,7 @@ func (r *Repo) headDescriptor(resp *http.Response, t repo.Target) (oci.Descripto
 	}
 	told, err := oci.ParseDigest(header)
 	if err != nil {
-		return d, nil // as good as none: the content decides
+		return d, nil //nolint:nilerr // as good as no header: the content decides
 	}
 	if !t.Digest.IsZero() && told != t.Digest && told.Algorithm() == t.Digest.Algorithm() {
 		return d, r.corrupt(t.Digest, "the registry answered with "+told.String())
@@ -92,7 +92,7 @@ func mediaType(resp *http.Response) string {
 // Manifest implements repo.Source.
 func (r *Repo) Manifest(ctx context.Context, t repo.Target) (oci.Descriptor, []byte, error) {
 	for try := 1; ; try++ {
-		resp, body, err := r.host.fetch(ctx, r.manifestCall(http.MethodGet, t), oci.MaxManifestSize)
+		resp, body, err := r.host.fetch(ctx, r.manifestCall(http.MethodGet, t), oci.MaxManifestSize) //nolint:bodyclose // fetch has closed it
 		if err != nil {
 			return oci.Descriptor{}, nil, err
 		}

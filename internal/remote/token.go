@@ -158,7 +158,7 @@ type tokenRequest struct {
 // for the same repositories; what it named for others is another request's.
 func (t tokenRequest) scopes() []string {
 	out := slices.Clone(t.s.want)
-	for _, asked := range strings.Fields(t.c.params["scope"]) {
+	for asked := range strings.FieldsSeq(t.c.params["scope"]) {
 		name, actions := cutActions(asked)
 		for i, have := range out {
 			if n, a := cutActions(have); n == name {
@@ -178,7 +178,7 @@ func cutActions(scope string) (name, actions string) {
 // union adds to a list of actions those that it lacks.
 func union(have, more string) string {
 	list := strings.Split(have, ",")
-	for _, action := range strings.Split(more, ",") {
+	for action := range strings.SplitSeq(more, ",") {
 		if !slices.Contains(list, action) {
 			list = append(list, action)
 		}
@@ -233,7 +233,7 @@ func (h *host) askService(ctx context.Context, l *link, t tokenRequest) (*token,
 		return nil, err
 	}
 	req.Header.Set("User-Agent", h.c.o.UserAgent)
-	resp, err := l.calls.RoundTrip(req)
+	resp, err := l.calls.RoundTrip(req) //nolint:bodyclose // drain or tokenError closes it
 	if err != nil {
 		return nil, requestError(req, err)
 	}

@@ -7,65 +7,10 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/repo"
 )
-
-// Sizes of chunks in bytes.
-const (
-	firstChunk = 16 << 20  // after a registry, or a proxy before it, refused more
-	leastChunk = 256 << 10 // below that, giving up is better
-	wholeChunk = 1 << 62   // all of the content in one PATCH
-	// resumeFrom is the size from which a broken upload is worth asking how far
-	// it got.
-	resumeFrom = 1 << 20
-)
-
-// session is an upload under way at the registry (spec, Pushing blobs).
-type session struct {
-	at       *url.URL // where its next request goes
-	minChunk int64    // OCI-Chunk-Min-Length
-}
-
-// moved takes over the location that an answer gives. A registry behind a
-// proxy that ends TLS often names itself with http; it is reached as before.
-func (s *session) moved(resp *http.Response) error {
-	location := resp.Header.Get("Location")
-	if location == "" {
-		if s.at != nil {
-			return nil
-		}
-		return requestError(resp.Request, errors.New("the registry gave no upload location"))
-	}
-	next, err := resp.Request.URL.Parse(location)
-	if err != nil {
-		return requestError(resp.Request, errors.New("the registry's upload location is not a URL"))
-	}
-	from := resp.Request.URL
-	if next.Scheme == "http" && from.Scheme == "https" && next.Hostname() == from.Hostname() {
-		next.Scheme, next.Host = from.Scheme, from.Host
-	}
-	next.User, next.Fragment = nil, ""
-	s.at = next
-	if n := parseCount(resp.Header.Get("OCI-Chunk-Min-Length")); n > 0 {
-		s.minChunk = n
-	}
-	return nil
-}
-
-// with returns the session's location with the digest that ends it. The rest
-// of the query is the registry's and stays as it is.
-func (s *session) with(d oci.Digest) *url.URL {
-	u := *s.at
-	if u.RawQuery != "" {
-		u.RawQuery += "&"
-	}
-	u.RawQuery += "digest=" + url.QueryEscape(d.String())
-	return &u
-}
 
 // upload is one blob on its way into a repository.
 type upload struct {
@@ -349,74 +294,6 @@ func (u *upload) stream(ctx context.Context, c call, n int64, use func(*http.Res
 	return err
 }
 
-// sendChunks sends what the registry lacks in PATCH requests, each of a known
-// length, and ends the session with an empty PUT.
-func (u *upload) sendChunks(ctx context.Context) error {
-	offset := int64(0)
-	if u.resumed {
-		var err error
-		if offset, err = u.status(ctx); err != nil {
-			return err
-		}
-		u.resumed = false
-	}
-	if err := u.content.seek(ctx, offset); err != nil {
-		return err
-	}
-	for u.content.pos < u.desc.Size {
-		if err := u.sendChunk(ctx); err != nil {
-			return err
-		}
-	}
-	if err := u.stream(ctx, u.finalCall(), 0, u.finished); err != nil {
-		return err
-	}
-	if u.learned {
-		u.r.host.chunk.Store(u.chunk)
-	}
-	return nil
-}
-
-func (u *upload) sendChunk(ctx context.Context) error {
-	start := u.content.pos
-	n := min(max(u.chunk, u.session.minChunk), u.desc.Size-start)
-	c := call{
-		method: http.MethodPatch, at: u.session.at, scope: u.scope, bulk: true,
-		header:  http.Header{"Content-Type": {oci.MediaTypeOctetStream}},
-		ok:      []int{http.StatusAccepted, http.StatusCreated, http.StatusNoContent},
-		missing: oci.ErrBlobUploadUnknown,
-	}
-	if n < u.desc.Size {
-		c.header.Set("Content-Range", fmt.Sprintf("%d-%d", start, start+n-1))
-	}
-	if err := u.stream(ctx, c, n, u.session.moved); err != nil {
-		return err
-	}
-	u.content.reached, u.denied = max(u.content.reached, u.content.pos), false
-	return nil
-}
-
-// status asks how many bytes the registry has.
-func (u *upload) status(ctx context.Context) (int64, error) {
-	offset := int64(0)
-	c := call{
-		method: http.MethodGet, at: u.session.at, scope: u.scope, bulk: true,
-		ok: []int{http.StatusNoContent, http.StatusOK, http.StatusAccepted}, missing: oci.ErrBlobUploadUnknown,
-	}
-	err := u.r.host.exchange(ctx, c, func(resp *http.Response) error {
-		_, last, _ := strings.Cut(resp.Header.Get("Range"), "-")
-		if n, err := strconv.ParseInt(last, 10, 64); err == nil && n > 0 { // "0-0" is also what an empty upload has
-			offset = n + 1
-		}
-		return u.session.moved(resp)
-	})
-	if err == nil && offset > u.desc.Size {
-		return 0, fmt.Errorf("%s: the registry has %d bytes of an upload of %d", u.r, offset, u.desc.Size)
-	}
-	u.content.reached = max(u.content.reached, offset)
-	return offset, err
-}
-
 // present asks whether the blob is there after all: the answer may have been
 // lost where the content was not.
 func (u *upload) present(ctx context.Context) bool {
@@ -429,13 +306,4 @@ func (u *upload) abandon(ctx context.Context) {
 	if u.session != nil {
 		u.r.cancel(ctx, u.session)
 	}
-}
-
-// cancel is a courtesy: what it fails with changes nothing.
-func (r *Repo) cancel(ctx context.Context, s *session) {
-	if ctx.Err() != nil {
-		return
-	}
-	c := call{method: http.MethodDelete, at: s.at, scope: push(r.path), ok: []int{http.StatusNoContent, http.StatusAccepted, http.StatusOK}}
-	_ = r.host.once(ctx, c, nil)
 }

@@ -44,7 +44,7 @@ func explain(ctx context.Context, err error) error {
 // counts as a stall, not that of a slow consumer.
 type downBody struct {
 	io.ReadCloser
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // to ask why the request ended
 	w   *watch
 }
 

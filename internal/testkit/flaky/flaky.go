@@ -8,6 +8,7 @@ package flaky
 import (
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -74,8 +75,8 @@ func Start(t testing.TB, o Options) *Server {
 	}
 	s.Script = &Script{faults: o.Faults, release: s.release}
 	handler := server.New(s.Registry, server.Options{Now: time.Now})
-	for i := len(o.Quirks) - 1; i >= 0; i-- {
-		handler = o.Quirks[i](handler)
+	for _, quirk := range slices.Backward(o.Quirks) {
+		handler = quirk(handler)
 	}
 	handler = s.Script.wrap(handler)
 	handler = s.limit(handler)

@@ -129,7 +129,7 @@ func covers(scopes, need string) bool {
 		return true
 	}
 	i := strings.LastIndexByte(need, ':')
-	for _, s := range strings.Fields(scopes) {
+	for s := range strings.FieldsSeq(scopes) {
 		j := strings.LastIndexByte(s, ':')
 		if s[:j] == need[:i] && subset(need[i+1:], s[j+1:]) {
 			return true
@@ -140,7 +140,7 @@ func covers(scopes, need string) bool {
 
 func subset(need, have string) bool {
 	all := strings.Split(have, ",")
-	for _, action := range strings.Split(need, ",") {
+	for action := range strings.SplitSeq(need, ",") {
 		if !slices.Contains(all, action) {
 			return false
 		}
@@ -154,7 +154,7 @@ func (l *Login) serveToken(w http.ResponseWriter, r *http.Request) {
 	scopes := strings.Fields(strings.Join(r.Form["scope"], " "))
 	known := l.basic(r) || l.Identity != "" && r.PostForm.Get("refresh_token") == l.Identity
 	switch {
-	case !known && !(l.Anonymous && pullOnly(scopes)):
+	case !known && (!l.Anonymous || !pullOnly(scopes)):
 		Refuse(w, http.StatusUnauthorized, "UNAUTHORIZED", "wrong user or password")
 		return
 	case l.OneScope && len(scopes) > 1:
