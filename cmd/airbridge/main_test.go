@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"testing"
@@ -13,13 +14,20 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"airbridge": program, "oc": program})
 }
 
+func allCommands() map[string]func(*testscript.TestScript, bool, []string) {
+	all := maps.Clone(commands)
+	maps.Copy(all, clientCommands)
+	maps.Copy(all, tlsCommands)
+	return all
+}
+
 // TestScripts runs the real program on testdata/script, each in a directory
 // and with an environment of its own. What the scripts can say besides
 // testscript's own commands is in commands_test.go.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 filepath.Join("testdata", "script"),
-		Cmds:                commands,
+		Cmds:                allCommands(),
 		Setup:               setup,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,

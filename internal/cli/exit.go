@@ -219,6 +219,7 @@ var hints = []hintRow{
 	{on(repo.SideSource, oci.IsNotFound), "check the name and the tag; --skip-missing goes on without images that no longer exist"},
 	{is(oci.ErrTooManyRequests), "the registry asks for fewer requests: lower --max-per-registry and run again"},
 	{says("does not speak TLS"), "the registry speaks plain http: add --insecure"},
+	{says("doesn't contain any IP SANs", "relies on legacy Common Name"), "the certificate names no host: it needs a subject alternative name (SAN) with the host or address used here"},
 	{says("x509:", "tls: failed to verify"), "name the registry's authority with --certificate-authority, put it under certs.d, or add --insecure"},
 	{is(syscall.ECONNREFUSED), "nothing listens there: check the host and the port"},
 	{as[*net.DNSError], "the host name cannot be resolved from here: check it, and the proxy settings"},
