@@ -25,7 +25,7 @@ func addGlobalFlags(root *cobra.Command) *globalFlags {
 	f.BoolVarP(&g.quiet, "quiet", "q", false, "print results, warnings and errors only")
 	for _, name := range []string{
 		"kubeconfig", "context", "cluster", "user", "token", "as", "as-uid", "client-certificate",
-		"client-key", "tls-server-name", "request-timeout", "cache-dir", "profile", "profile-output", "vmodule", "log-file",
+		"client-key", "tls-server-name", "request-timeout", "cache-dir", "kuberc", "log-flush-frequency", "profile", "profile-output", "vmodule", "log-file",
 	} {
 		f.String(name, "", "accepted, as in oc; no cluster is contacted")
 		_ = f.MarkHidden(name)
@@ -33,10 +33,12 @@ func addGlobalFlags(root *cobra.Command) *globalFlags {
 	f.StringP("server", "s", "", "accepted, as in oc; no cluster is contacted")
 	f.StringP("namespace", "n", "", "accepted, as in oc; no cluster is contacted")
 	f.StringArray("as-group", nil, "accepted, as in oc; no cluster is contacted")
+	f.StringArray("as-user-extra", nil, "accepted, as in oc; no cluster is contacted")
+	f.Bool("disable-compression", false, "accepted, as in oc; no cluster is contacted")
 	f.Bool("insecure-skip-tls-verify", false, "accepted, as in oc; no cluster is contacted")
 	f.Bool("match-server-version", false, "accepted, as in oc; no cluster is contacted")
 	f.Bool("warnings-as-errors", false, "accepted, as in oc; no cluster is contacted")
-	for _, name := range []string{"server", "namespace", "as-group", "insecure-skip-tls-verify", "match-server-version", "warnings-as-errors", "loglevel"} {
+	for _, name := range []string{"server", "namespace", "as-group", "as-user-extra", "disable-compression", "insecure-skip-tls-verify", "match-server-version", "warnings-as-errors", "loglevel"} {
 		_ = f.MarkHidden(name)
 	}
 	return g

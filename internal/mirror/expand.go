@@ -48,6 +48,9 @@ func expandOne(ctx context.Context, regs *Registries, m imagelist.Mapping, obs O
 	for i := range found {
 		matched[i] = found[i].Source.Tag
 	}
+	if m.Source.Glob == "*" { // which is also what an unset variable before a * leaves
+		obs.Info("%s stands for all %d tags", m.Source, len(found))
+	}
 	if further := imagelist.Further(m.Source.Glob, matched); len(further) > 0 {
 		obs.Info("%s also matches the releases %s", m.Source, strings.Join(further, ", "))
 	}
