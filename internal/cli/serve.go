@@ -20,6 +20,7 @@ type serveFlags struct {
 	addr     string
 	writable bool
 	readOnly bool
+	sparse   bool
 }
 
 func (a *App) serve(g *globalFlags) *cobra.Command {
@@ -41,6 +42,7 @@ served read-only and follows what is written.`,
 	cmd.Flags().StringVar(&f.addr, "addr", "127.0.0.1:5000", "address and port to listen on; port 0 takes a free one")
 	cmd.Flags().BoolVar(&f.writable, "writable", false, "take pushes also from other machines")
 	cmd.Flags().BoolVar(&f.readOnly, "read-only", false, "take no pushes at all, and no lock")
+	cmd.Flags().BoolVar(&f.sparse, "sparse", false, "take images of which some layers are not pushed")
 	return cmd
 }
 
@@ -65,7 +67,7 @@ func (a *App) runServe(ctx context.Context, g *globalFlags, f *serveFlags, dir s
 	}
 	defer listener.Close()
 	wantWrite := !f.readOnly && (f.writable || isLoopback(listener.Addr()))
-	d, err := a.openServed(ctx, u, dir, wantWrite)
+	d, err := a.openServed(ctx, u, dir, mirror.DirectoryOptions{Write: wantWrite, Sparse: f.sparse})
 	if err != nil {
 		return err
 	}
@@ -75,13 +77,13 @@ func (a *App) runServe(ctx context.Context, g *globalFlags, f *serveFlags, dir s
 
 // openServed opens a directory for serving: a store for writing where that is
 // wanted and nobody else does, else read-only.
-func (a *App) openServed(ctx context.Context, u *ui.UI, dir string, write bool) (*served, error) {
-	o := mirror.DirectoryOptions{Holder: a.program() + " serve" + strings.TrimPrefix(a.holder(), a.program()), Now: a.Now}
+func (a *App) openServed(ctx context.Context, u *ui.UI, dir string, o mirror.DirectoryOptions) (*served, error) {
+	o.Holder, o.Now = a.program()+" serve"+strings.TrimPrefix(a.holder(), a.program()), a.Now
 	form, err := mirror.FormOf(dir)
 	if err != nil {
 		return nil, err
 	}
-	o.Write = write && form == mirror.FormStore
+	o.Write = o.Write && form == mirror.FormStore
 	d, err := mirror.OpenDirectory(ctx, dir, o)
 	if locked := (*repo.LockedError)(nil); errors.As(err, &locked) && o.Write {
 		u.Warn("%v; serving it read-only, following what is written", err)

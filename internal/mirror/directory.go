@@ -37,7 +37,9 @@ type DirectoryOptions struct {
 	// Missing takes a directory that is not there, or holds nothing yet, as empty.
 	Missing bool
 	// Batch gathers writes until a checkpoint, see registry.Options.
-	Batch  bool
+	Batch bool
+	// Sparse takes images without all their blobs, see registry.Options.
+	Sparse bool
 	Holder string
 	Now    func() time.Time
 }
@@ -159,7 +161,7 @@ func (d *Directory) openLayout(ctx context.Context, files fsys.FS, o DirectoryOp
 }
 
 func (d *Directory) serve(blobs cas.Store, facts kv.Store, closeAll func() error, o DirectoryOptions) {
-	d.Registry = registry.New(d.Path, blobs, facts, registry.Options{ReadOnly: !o.Write, Batch: o.Batch, Now: o.Now})
+	d.Registry = registry.New(d.Path, blobs, facts, registry.Options{ReadOnly: !o.Write, Batch: o.Batch, Sparse: o.Sparse, Now: o.Now})
 	d.close = closeAll
 }
 

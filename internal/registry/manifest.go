@@ -187,7 +187,7 @@ func (p *repository) hold(ctx context.Context, a *arrival) ([]kv.Change, error) 
 		case ok && !fact.Held:
 			fact.Held = true
 			out = append(out, put(repo.BlobKey(p.name, blob.Digest), fact))
-		case !ok && !optional(a.read, blob):
+		case !ok && !optional(a.read, blob) && !p.opts.Sparse:
 			return nil, oci.ErrManifestBlobUnknown.With(fmt.Sprintf(
 				"%s has no blob %s, which manifest %s names", p.name, blob.Digest, a.desc.Digest))
 		}

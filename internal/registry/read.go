@@ -102,7 +102,7 @@ func (p *repository) noBlob(d oci.Digest) error {
 // visible returns the fact that lets a blob be read in this repository.
 func (p *repository) visible(ctx context.Context, f facts, d oci.Digest) (repo.BlobFact, bool, error) {
 	fact, ok, err := lookup[repo.BlobFact](ctx, f, repo.BlobKey(p.name, d))
-	return fact, ok && p.alive(fact), err
+	return fact, ok && (p.opts.Sparse || p.alive(fact)), err
 }
 
 // alive reports whether a blob is held, or its lease has not lapsed.

@@ -39,6 +39,10 @@ type Options struct {
 	// Lease is how long a blob that no manifest names stays, and how long an
 	// upload session waits to be taken up; 0 is DefaultLease.
 	Lease time.Duration
+	// Sparse takes image manifests although blobs they name are not there, as
+	// mirrors filtered by size or kind push them. A blob then is readable until
+	// a collection, because nobody can tell at its arrival whether it is named.
+	Sparse bool
 	// MaxUploads is how many upload sessions may be open; 0 is
 	// DefaultMaxUploads.
 	MaxUploads int

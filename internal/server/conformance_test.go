@@ -16,24 +16,19 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/testkit/conformance"
 )
 
-// whole is a setting of the suite: our registry refuses an image one of whose
-// layers it was not given, because on this side of the gap nobody can send it
-// later. A sparse index it takes: see TestSparse.
-const whole = "OCI_DATA_SPARSE=false"
-
 // The handlers alone: the fake has no rules that could hide a fault of theirs.
 func TestConformanceOverTheContracts(t *testing.T) {
 	conformance.Everything(t, server.New(newFake(), server.Options{Now: time.Now}))
 }
 
 func TestConformanceOverMemory(t *testing.T) {
-	reg := registry.New("memory", cas.Mem(), kv.Mem(), registry.Options{Now: time.Now})
-	conformance.Everything(t, server.New(reg, server.Options{Now: time.Now}), whole)
+	reg := registry.New("memory", cas.Mem(), kv.Mem(), registry.Options{Now: time.Now, Sparse: true})
+	conformance.Everything(t, server.New(reg, server.Options{Now: time.Now}))
 }
 
 func TestConformanceOverDisk(t *testing.T) {
 	reg := openStore(t, filepath.Join(t.TempDir(), "store"), false)
-	conformance.Everything(t, server.New(reg, server.Options{Now: time.Now}), whole)
+	conformance.Everything(t, server.New(reg, server.Options{Now: time.Now}))
 }
 
 // openStore opens a store on disk, the content beside the facts.
@@ -47,7 +42,7 @@ func openStore(t *testing.T, dir string, readOnly bool) *registry.Registry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reg := registry.New(dir, cas.FS(fs), facts, registry.Options{Now: time.Now, ReadOnly: readOnly})
+	reg := registry.New(dir, cas.FS(fs), facts, registry.Options{Now: time.Now, ReadOnly: readOnly, Sparse: true})
 	t.Cleanup(func() {
 		if err := reg.Close(t.Context()); !readOnly && err != nil && t.Context().Err() == nil {
 			t.Error(err)
@@ -85,6 +80,9 @@ func TestConformanceReadOnly(t *testing.T) {
 	conformance.ReadOnly(t, server.New(openStore(t, dir, true), server.Options{Now: time.Now, ReadOnly: true}), content)
 }
 
+// Unless told otherwise our registry refuses an image one of whose layers it was
+// not given, because on this side of the gap nobody can send it later. A sparse
+// index it takes.
 func TestSparse(t *testing.T) {
 	reg := registry.New("memory", cas.Mem(), kv.Mem(), registry.Options{Now: time.Now})
 	r := newRig(t, reg, server.Options{})
