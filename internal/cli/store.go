@@ -96,22 +96,27 @@ func (a *App) printJSON(v any) error {
 }
 
 func (a *App) storeVerify(g *globalFlags) *cobra.Command {
-	return &cobra.Command{
+	var repair bool
+	cmd := &cobra.Command{
 		Use:   "verify DIR",
 		Short: "Check every byte of a directory against its digest",
 		Long: `Hash every blob again, derive every fact again from the manifests, and name the
-images that any damage hurts. Exit code 4 if there is any.`,
-		Example: `  airbridge store verify /media/disk`,
-		Args:    oneDirectory,
+images that any damage hurts. Exit code 4 if there is any. With --repair what is
+damaged is removed, so that mirroring into the directory again copies just that.`,
+		Example: `  airbridge store verify /media/disk
+  airbridge store verify /media/disk --repair`,
+		Args: oneDirectory,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.runVerify(cmd.Context(), g, args[0])
+			return a.runVerify(cmd.Context(), g, args[0], repair)
 		},
 	}
+	cmd.Flags().BoolVar(&repair, "repair", false, "remove what is damaged, to be copied anew")
+	return cmd
 }
 
-func (a *App) runVerify(ctx context.Context, g *globalFlags, dir string) (err error) {
+func (a *App) runVerify(ctx context.Context, g *globalFlags, dir string, repair bool) (err error) {
 	u := a.ui(g)
-	d, err := mirror.OpenDirectory(ctx, dir, mirror.DirectoryOptions{Now: a.Now})
+	d, err := mirror.OpenDirectory(ctx, dir, mirror.DirectoryOptions{Write: repair, Holder: a.holder(), Now: a.Now})
 	if err != nil {
 		return err
 	}
@@ -132,16 +137,24 @@ func (a *App) runVerify(ctx context.Context, g *globalFlags, dir string) (err er
 			fmt.Fprintf(a.Stdout, "  needed by %s\n", image)
 		}
 	}
-	if n := len(report.Damages); n > 0 {
-		return &damagedError{dir, n}
+	if len(report.Damages) == 0 {
+		return nil
 	}
-	return nil
+	damaged := &damagedError{dir: dir, count: len(report.Damages)}
+	if repair {
+		damaged.removed, err = d.Registry.Repair(ctx, report.Damages)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(a.Stdout, "removed: %d damaged blobs\n", damaged.removed)
+	}
+	return damaged
 }
 
 // damagedError is the end of a verification that found something.
 type damagedError struct {
-	dir   string
-	count int
+	dir            string
+	count, removed int
 }
 
 func (e *damagedError) Error() string {
@@ -149,7 +162,10 @@ func (e *damagedError) Error() string {
 }
 
 func (e *damagedError) Hint() string {
-	return "mirror into it again: what is damaged or missing is copied anew, the rest stays"
+	if e.removed == 0 {
+		return "remove what is damaged with --repair, then mirror into it again: only that is copied anew"
+	}
+	return "mirror into it again: what is missing is copied anew, the rest stays"
 }
 
 func (a *App) storeCollect(g *globalFlags) *cobra.Command {

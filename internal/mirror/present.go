@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -155,8 +156,10 @@ func (p *planner) blobsPresent(ctx context.Context, d *destination, m *oci.Manif
 	return len(missing) == 0, err
 }
 
+// ignoreNotFound leaves the errors that are no answer to whether something is
+// there. What is damaged is not there either: it is written again.
 func ignoreNotFound(err error) error {
-	if oci.IsNotFound(err) {
+	if _, damaged := errors.AsType[*repo.CorruptError](err); damaged || oci.IsNotFound(err) {
 		return nil
 	}
 	return err
