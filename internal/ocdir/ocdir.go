@@ -32,7 +32,8 @@ func Is(files fsys.FS) bool {
 	return err == nil && info.IsDir()
 }
 
-// Open opens a directory. For writing it need not have oc's form yet, and is
+// Open opens a directory. For writing it need not have oc's form yet, but has
+// it at once, so that what a killed run leaves is known for what it is. It is
 // locked until Close: a *repo.LockedError where somebody else writes to it.
 // For reading nothing at all is written.
 func Open(files fsys.FS, readOnly bool) (*Dir, error) {
@@ -83,7 +84,7 @@ func open(files fsys.FS, readOnly bool, sep string) (*Dir, error) {
 			return nil, err
 		}
 		d.lock, w = lock, newWriter(files, t)
-		if err := clean(files); err != nil {
+		if err := errors.Join(clean(files), files.MkdirAll(top)); err != nil {
 			return nil, errors.Join(fmt.Errorf("opening %s: %w", files.Root(), err), d.Close())
 		}
 	}
@@ -163,8 +164,9 @@ func current(files fsys.FS, lock io.Closer) bool {
 	return err == nil && os.SameFile(mine, now)
 }
 
-// Close ends the writing and removes what is empty of airbridge/. Content that
-// no fact was made of stays there for the next run.
+// Close ends the writing and removes what is empty of airbridge/, and v2/ if
+// nothing at all came to be. Content that no fact was made of stays for the
+// next run.
 func (d *Dir) Close() error {
 	if d.lock == nil {
 		return nil
@@ -174,6 +176,9 @@ func (d *Dir) Close() error {
 		// A directory that is not empty stays; that is no failure.
 		_ = d.fs.Remove(name)
 	}
+	if _, err := d.fs.Lstat(ownDir); absent(err) {
+		_ = d.fs.Remove(top)
+	}
 	return d.lock.Close()
 }
 
@@ -182,10 +187,11 @@ func (d *Dir) Close() error {
 // names. FAT and exFAT take neither.
 func Possible(files fsys.FS) error {
 	sep := naming(files, runtime.GOOS)
-	probe := ownDir + "/probe-" + fileName(oci.FromBytes(nil), sep)
+	probe := tempPrefix + fileName(oci.FromBytes(nil), sep)
 	if err := files.MkdirAll(ownDir); err != nil {
 		return err
 	}
+	_ = files.Remove(probe) // of a process that was killed right here
 	err := files.Symlink(fileName(oci.FromBytes(nil), sep), probe)
 	if err == nil {
 		err = files.Remove(probe)
