@@ -52,6 +52,8 @@ type Directory struct {
 	// Notice says what the user should know of the choice of form, "" if nothing.
 	Notice string
 	close  func() error
+	// reserve is the part of the disk in bytes that is kept free.
+	reserve int64
 }
 
 // Probe says which form a directory has. A store may lie beside other things;
@@ -135,8 +137,23 @@ func (d *Directory) openStore(files fsys.FS, o DirectoryOptions) error {
 	if err != nil {
 		return err
 	}
+	d.reserve = reserve(files, o)
 	d.serve(s.CAS, s.KV, s.Close, o)
 	return nil
+}
+
+// reserve is what a server never fills of a disk, so that its own log, and
+// whatever else lives there, go on: a twentieth. A run fills a medium wholly.
+func reserve(files fsys.FS, o DirectoryOptions) int64 {
+	sized, ok := files.(fsys.Sized)
+	if !ok || o.Batch {
+		return 0
+	}
+	size, err := sized.Size()
+	if err != nil {
+		return 0 // not known is not a reason to take nothing
+	}
+	return size / 20
 }
 
 func (d *Directory) openOC(files fsys.FS, o DirectoryOptions) error {
@@ -161,7 +178,7 @@ func (d *Directory) openLayout(ctx context.Context, files fsys.FS, o DirectoryOp
 }
 
 func (d *Directory) serve(blobs cas.Store, facts kv.Store, closeAll func() error, o DirectoryOptions) {
-	d.Registry = registry.New(d.Path, blobs, facts, registry.Options{ReadOnly: !o.Write, Batch: o.Batch, Sparse: o.Sparse, Now: o.Now})
+	d.Registry = registry.New(d.Path, blobs, facts, registry.Options{ReadOnly: !o.Write, Batch: o.Batch, Sparse: o.Sparse, MinFree: d.reserve, Now: o.Now})
 	d.close = closeAll
 }
 

@@ -68,6 +68,12 @@ type Limited interface {
 	Limits() Limits
 }
 
+// Sized is the optional power of an FS that knows how large it is.
+type Sized interface {
+	// Size returns how many bytes the file system holds in all, used and free.
+	Size() (int64, error)
+}
+
 // File is an open file.
 type File interface {
 	io.Reader

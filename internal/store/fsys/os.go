@@ -224,7 +224,16 @@ func (d *disk) Lock(name string) (io.Closer, error) {
 
 // Free implements FS.
 func (d *disk) Free() (int64, error) {
-	n, err := free(d.top)
+	n, _, err := space(d.top)
+	if err != nil {
+		return 0, &fs.PathError{Op: "statfs", Path: d.dir, Err: err}
+	}
+	return n, nil
+}
+
+// Size implements Sized.
+func (d *disk) Size() (int64, error) {
+	_, n, err := space(d.top)
 	if err != nil {
 		return 0, &fs.PathError{Op: "statfs", Path: d.dir, Err: err}
 	}

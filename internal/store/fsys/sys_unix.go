@@ -27,12 +27,12 @@ func lock(f *os.File) error {
 	}
 }
 
-func free(top *os.File) (int64, error) {
+func space(top *os.File) (free, total int64, err error) {
 	var st unix.Statfs_t
 	if err := unix.Fstatfs(int(top.Fd()), &st); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return int64(st.Bavail) * int64(st.Bsize), nil
+	return int64(st.Bavail) * int64(st.Bsize), int64(st.Blocks) * int64(st.Bsize), nil
 }
 
 // syncDir flushes a directory. Some file systems have nothing to flush for a

@@ -21,16 +21,16 @@ func lock(f *os.File) error {
 	return err
 }
 
-func free(top *os.File) (int64, error) {
+func space(top *os.File) (free, total int64, err error) {
 	name, err := windows.UTF16PtrFromString(top.Name())
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	var n uint64
-	if err := windows.GetDiskFreeSpaceEx(name, &n, nil, nil); err != nil {
-		return 0, err
+	var mine, all uint64
+	if err := windows.GetDiskFreeSpaceEx(name, &mine, &all, nil); err != nil {
+		return 0, 0, err
 	}
-	return int64(n), nil
+	return int64(mine), int64(all), nil
 }
 
 // syncDir has nothing to do: NTFS journals its directories, and a directory
