@@ -169,18 +169,22 @@ func (h *host) judge(resp *http.Response, c call, err error) (*http.Response, er
 	if err == nil && slices.Contains(c.ok, resp.StatusCode) {
 		return resp, nil
 	}
-	e := responseError(resp, c.missing)
+	e := h.failure(resp, c.missing)
 	if err != nil {
 		e.text = err.Error()
 	}
-	e.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), h.c.o.Now())
 	if e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden {
 		e.Hint = h.c.o.Credentials.Explain(h.name, c.scope.repo)
 	}
-	if e.RetryAfter > 0 && retryStatus(e.Status) {
-		h.pause(e.RetryAfter)
-	}
 	return nil, e
+}
+
+// failure is the error that an answer stands for, with the waiting time that it
+// asks for.
+func (h *host) failure(resp *http.Response, missing oci.Code) *Error {
+	e := responseError(resp, missing)
+	e.RetryAfter = retryAfter(resp.Header.Get("Retry-After"), h.c.o.Now())
+	return e
 }
 
 // sendTo sends to one place: with credentials and one answer to a challenge if
@@ -193,7 +197,7 @@ func (h *host) sendTo(ctx context.Context, own *link, c call, target *url.URL) (
 		}
 		return h.roundTrip(ctx, l, c, request{target: target})
 	}
-	t, err := h.authorization(ctx, own, c.scope, nil)
+	t, err := h.authorization(ctx, own, c.scope)
 	if err != nil {
 		return nil, err
 	}
@@ -206,7 +210,7 @@ func (h *host) sendTo(ctx context.Context, own *link, c call, target *url.URL) (
 	if c.stream != nil {
 		return resp, nil
 	}
-	fresh, err := h.authorization(ctx, own, c.scope, t)
+	fresh, err := h.authorization(ctx, own, c.scope)
 	if err != nil || fresh == nil || t != nil && fresh.header == t.header {
 		return resp, err // nothing new to say: the refusal stands
 	}

@@ -8,7 +8,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
@@ -282,5 +284,44 @@ func TestFaultsOverTLS(t *testing.T) {
 	}
 	if r.Script.Hits() != 8 {
 		t.Errorf("%d faults happened, want 8", r.Script.Hits())
+	}
+}
+
+// A large upload goes on where it broke.
+func TestLargeUploadGoesOn(t *testing.T) {
+	content, desc := randomBlob(14, 3<<20)
+	r := newRig(t, flaky.Options{Faults: onUpload(http.MethodPut, flaky.BreakUpload(2<<20))})
+	if _, err := mustRepo(t, r.registry, "a").PutBlob(t.Context(), desc, opener(content), ""); err != nil {
+		t.Fatal(err)
+	}
+	var lengths []int64
+	for _, q := range r.Requests() {
+		if q.Method == http.MethodPatch {
+			lengths = append(lengths, q.Length)
+		}
+	}
+	if !slices.Equal(lengths, []int64{1 << 20}) {
+		t.Errorf("lengths of the PATCH requests %d, want the last MiB alone", lengths)
+	}
+}
+
+// A source that fails is not the registry's fault: its error comes out as it
+// is, and nothing is tried again here.
+func TestBrokenSource(t *testing.T) {
+	content, desc := randomBlob(15, 3<<20)
+	r := newRig(t, flaky.Options{})
+	opened := 0
+	_, err := mustRepo(t, r.registry, "a").PutBlob(t.Context(), desc, func(context.Context, int64) (io.ReadCloser, error) {
+		opened++
+		return io.NopCloser(io.MultiReader(bytes.NewReader(content[:2<<20]), iotest.ErrReader(syscall.ECONNRESET))), nil
+	}, "")
+	if err != syscall.ECONNRESET || opened != 1 { //nolint:errorlint // the very error
+		t.Errorf("error %v after opening the source %d times, want its own error after one", err, opened)
+	}
+	if s := r.client.Hosts()[0]; s.Retries != 0 || s.Active != 0 {
+		t.Errorf("%d retries, %d slots in use", s.Retries, s.Active)
+	}
+	if n := r.Count(http.MethodDelete, "/uploads/"); n != 1 {
+		t.Errorf("%d uploads cancelled, want the one", n)
 	}
 }

@@ -168,13 +168,13 @@ func (h *host) pingOnce(ctx context.Context, l *link, target *url.URL) error {
 	}
 	req.Header.Set("User-Agent", h.c.o.UserAgent)
 	h.requests.Add(1)
-	resp, err := l.calls.RoundTrip(req)
+	resp, err := l.calls.RoundTrip(req) //nolint:bodyclose // drain or failure closes it
 	if err != nil {
 		return requestError(req, asNotTLS(err))
 	}
 	defer drain(resp.Body)
 	if retryStatus(resp.StatusCode) {
-		return responseError(resp, "")
+		return h.failure(resp, "")
 	}
 	if resp.StatusCode == http.StatusUnauthorized {
 		l.learn(parseChallenges(resp.Header))

@@ -256,7 +256,7 @@ func TestLocationOfProxiedRegistry(t *testing.T) {
 	}
 	session.Scheme = "http"
 	session.Host = r.Addr
-	r.Script.Add(flaky.Fault{Method: http.MethodPost, Do: flaky.Status(202, "Location", session.String())})
+	r.Script.Add(flaky.Fault{Method: http.MethodPost, Times: -1, Do: flaky.Status(202, "Location", session.String())})
 	if _, err := mustRepo(t, r.registry, "a").PutBlob(t.Context(), desc, opener(content), ""); err != nil {
 		t.Error(err)
 	}

@@ -43,10 +43,8 @@ type token struct {
 	expires time.Time
 }
 
-// authorization returns the Authorization header for a request, "" for none.
-// A token equal to refused is not used again; asked is the challenge that came
-// with the refusal.
-func (h *host) authorization(ctx context.Context, l *link, s scope, refused *token) (*token, error) {
+// authorization returns what a request says of the caller, nil for nothing.
+func (h *host) authorization(ctx context.Context, l *link, s scope) (*token, error) {
 	c, ok := choose(l.challenge())
 	if !ok {
 		return nil, nil
@@ -54,11 +52,11 @@ func (h *host) authorization(ctx context.Context, l *link, s scope, refused *tok
 	if c.scheme == "basic" {
 		return h.basic(ctx, s)
 	}
-	if t := h.cached(s, refused); t != nil {
+	if t := h.cached(s); t != nil {
 		return t, nil
 	}
 	return h.tokens.do(ctx, s.key(), func(ctx context.Context) (*token, error) {
-		if t := h.cached(s, refused); t != nil {
+		if t := h.cached(s); t != nil {
 			return t, nil
 		}
 		t, err := h.fetchToken(ctx, l, c, s)
@@ -83,7 +81,7 @@ func basicHeader(c auth.Credential) string {
 
 // cached returns a token that is still good for a scope; one that may push may
 // pull.
-func (h *host) cached(s scope, refused *token) *token {
+func (h *host) cached(s scope) *token {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	keys := []string{s.key()}
@@ -92,7 +90,7 @@ func (h *host) cached(s scope, refused *token) *token {
 	}
 	for _, key := range keys {
 		t := h.cache[key]
-		if t != nil && t != refused && h.c.o.Now().Before(t.expires) {
+		if t != nil && h.c.o.Now().Before(t.expires) {
 			return t
 		}
 	}
@@ -249,7 +247,7 @@ func (h *host) askService(ctx context.Context, l *link, t tokenRequest) (*token,
 }
 
 func (h *host) tokenError(resp *http.Response, s scope) error {
-	e := responseError(resp, "")
+	e := h.failure(resp, "")
 	if e.Status == http.StatusBadRequest { // what OAuth2 services answer to a bad grant
 		e.as = append(e.as, oci.ErrUnauthorized)
 	}
