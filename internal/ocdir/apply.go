@@ -29,8 +29,12 @@ type phase struct {
 }
 
 var phases = []phase{
-	{repo.BlobPrefix, false}, {repo.ManifestPrefix, false}, {repo.TagPrefix, false},
-	{repo.TagPrefix, true}, {repo.ManifestPrefix, true}, {repo.BlobPrefix, true},
+	{repo.BlobPrefix, false},
+	{repo.ManifestPrefix, false},
+	{repo.TagPrefix, false},
+	{repo.TagPrefix, true},
+	{repo.ManifestPrefix, true},
+	{repo.BlobPrefix, true},
 }
 
 // Apply implements kv.Store: the facts become files and links. The changes are

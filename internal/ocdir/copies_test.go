@@ -4,6 +4,7 @@ package ocdir
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -152,9 +153,7 @@ func TestGoesOnWithHyphens(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := printedTags(t, media+"/images.stdout")
-	for key, d := range printedTags(t, media+"/release.stdout") {
-		want[key] = d
-	}
+	maps.Copy(want, printedTags(t, media+"/release.stdout"))
 	checkWhole(t, openDir(t, windows, true), want)
 	for path, what := range describeTree(t, windows) {
 		if strings.Contains(path, ":") || strings.Contains(what, "-> sha256:") {

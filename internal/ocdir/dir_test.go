@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -80,6 +81,10 @@ func TestPossible(t *testing.T) {
 	if left, err := files.ReadDir("."); err != nil || len(left) > 0 {
 		t.Errorf("the probe leaves %v, %v", left, err)
 	}
+	// A process that was killed in the middle of it leaves its link.
+	must(t, files.MkdirAll(ownDir))
+	must(t, files.Symlink("x", tempPrefix+fileName(oci.FromBytes(nil), naming(files, runtime.GOOS))))
+	must(t, Possible(files))
 	fat := plain{files}
 	if err := Possible(fat); !errors.Is(err, errNoLinks) {
 		t.Errorf("without links: %v", err)
@@ -202,8 +207,22 @@ func TestRefusedFacts(t *testing.T) {
 			t.Errorf("%s went through", c.Key)
 		}
 	}
-	if Is(files) {
-		t.Error("v2/ was made")
+	if made, err := files.ReadDir(top); err != nil || len(made) > 0 {
+		t.Errorf("v2/ holds %v, %v", made, err)
+	}
+}
+
+// A directory has oc's form from the opening on, so that a killed run leaves
+// something that is known for what it is; nothing stays where nothing came.
+func TestFormAtOnce(t *testing.T) {
+	files := newFS(t)
+	dir := openFS(t, files, false)
+	if !Is(files) {
+		t.Error("no v2/ after opening")
+	}
+	must(t, dir.Close())
+	if left, err := files.ReadDir("."); err != nil || len(left) > 0 {
+		t.Errorf("left after nothing was written: %v, %v", left, err)
 	}
 }
 

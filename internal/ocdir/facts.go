@@ -178,10 +178,10 @@ func reaches(base, want, after string) bool {
 // one that the prefix names, else those that a walk found.
 func (l listing) names(ctx context.Context) ([]string, error) {
 	if prefix, name, _, ok := repo.SplitKey(l.want); ok {
-		if prefix != l.prefix || oci.CheckName(name) != nil {
-			return nil, nil
+		if prefix == l.prefix && oci.CheckName(name) == nil {
+			return []string{name}, nil
 		}
-		return []string{name}, nil
+		return nil, nil
 	}
 	all, err := l.facts.tree.repositories(ctx, l.after <= l.prefix)
 	if err != nil {

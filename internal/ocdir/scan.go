@@ -26,10 +26,7 @@ func (s *scan) dir(ctx context.Context, name string, depth int) error {
 		return err
 	}
 	entries, err := s.fs.ReadDir(join(top, name))
-	if absent(err) {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !absent(err) {
 		return fmt.Errorf("looking for repositories: %w", err)
 	}
 	if err := s.files(name, entries); err != nil {

@@ -117,9 +117,11 @@ func (b below) Lstat(name string) (fs.FileInfo, error)     { return b.FS.Lstat(u
 func (b below) Readlink(name string) (string, error)       { return b.FS.Readlink(under(name)) }
 func (b below) ReadDir(name string) ([]fs.DirEntry, error) { return b.FS.ReadDir(under(name)) }
 func (b below) Rename(from, to string) error               { return b.FS.Rename(under(from), under(to)) }
-func (b below) Link(from, to string) error                 { return b.FS.Link(under(from), under(to)) }
-func (b below) Symlink(text, name string) error            { return b.FS.Symlink(text, under(name)) }
-func (b below) Remove(name string) error                   { return b.FS.Remove(under(name)) }
-func (b below) MkdirAll(name string) error                 { return b.FS.MkdirAll(under(name)) }
-func (b below) SyncDir(name string) error                  { return b.FS.SyncDir(under(name)) }
-func (b below) Lock(name string) (io.Closer, error)        { return b.FS.Lock(under(name)) }
+
+func (b below) Link(from, to string) error { return b.FS.Link(under(from), under(to)) }
+
+func (b below) Symlink(text, name string) error     { return b.FS.Symlink(text, under(name)) }
+func (b below) Remove(name string) error            { return b.FS.Remove(under(name)) }
+func (b below) MkdirAll(name string) error          { return b.FS.MkdirAll(under(name)) }
+func (b below) SyncDir(name string) error           { return b.FS.SyncDir(under(name)) }
+func (b below) Lock(name string) (io.Closer, error) { return b.FS.Lock(under(name)) }

@@ -202,9 +202,7 @@ func (t *tree) scan(ctx context.Context) error {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for d, a := range t.where { // what was noted meanwhile; a hint at worst
-		s.where[d] = a
-	}
+	maps.Copy(s.where, t.where) // what was noted meanwhile; a hint at worst
 	t.where, t.scanned = s.where, true
 	t.repos = newNames(s.repos)
 	return nil

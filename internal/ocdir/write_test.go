@@ -77,13 +77,13 @@ func copyManifest(t *testing.T, src, dst repo.Repo, target repo.Target, tags ...
 func TestWritesTheTreeOfRealOc(t *testing.T) {
 	for _, name := range []string{"release", "images"} {
 		t.Run(name, func(t *testing.T) {
-			real, ours := filepath.Join(realMedia(t), name), t.TempDir()
+			theirs, ours := filepath.Join(realMedia(t), name), t.TempDir()
 			dst := openDir(t, ours, false)
-			copyTags(t, openDir(t, real, true), dst)
+			copyTags(t, openDir(t, theirs, true), dst)
 			if err := dst.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(describeTree(t, real), describeTree(t, ours)); diff != "" {
+			if diff := cmp.Diff(describeTree(t, theirs), describeTree(t, ours)); diff != "" {
 				t.Errorf("the trees differ (-oc +ours):\n%s", diff)
 			}
 			checkManifestLinks(t, ours)
