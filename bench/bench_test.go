@@ -1,10 +1,74 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/testkit/peer"
+	"github.com/airbridge-dev/airbridge/internal/testkit/sample"
 )
+
+// The floor copies a generated load from a registry to a directory, and from
+// there to another registry, which then has all of it.
+func TestFloorCopiesALoad(t *testing.T) {
+	peer.Need(t, "docker-registry")
+	dir, disk := filepath.Join(t.TempDir(), "load"), t.TempDir()
+	spec, err := json.Marshal(sample.TinyLoad)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := generateMain(t.Context(), []string{dir, string(spec)}); err != nil {
+		t.Fatal(err)
+	}
+	source := peer.DockerRegistry(t, peer.RegistryOptions{Dir: filepath.Join(dir, "storage"), ReadOnly: true})
+	target := peer.DockerRegistry(t, peer.RegistryOptions{})
+	list := filepath.Join(dir, "load.json")
+	for _, ends := range [][2]string{{source.Addr, disk}, {disk, target.Addr}} {
+		if err := floorMain(t.Context(), []string{"-list", list, ends[0], ends[1]}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := bench{load: &load{}}
+	body, err := os.ReadFile(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(body, b.load); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(b.load.Manifests); n < sample.TinyLoad.Images+1 {
+		t.Errorf("the load has %d manifests", n)
+	}
+	if err := b.checkRegistry(t.Context(), place{addr: target.Addr}); err != nil {
+		t.Error(err)
+	}
+	b.load.Blobs[0].Digest = sample.New(99).Layer(1).Desc.Digest
+	if err := b.checkRegistry(t.Context(), place{addr: target.Addr}); err == nil {
+		t.Error("the check misses a blob that is not there")
+	}
+}
+
+func TestFloorNoticesWrongContent(t *testing.T) {
+	from, to := t.TempDir(), t.TempDir()
+	blob := sample.New(1).Layer(10)
+	if err := os.WriteFile(filepath.Join(from, blob.Desc.Digest.Hex()), []byte("other"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	list, err := json.Marshal(load{Blobs: []oci.Descriptor{blob.Desc}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "load.json")
+	if err := os.WriteFile(file, list, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := floorMain(t.Context(), []string{"-list", file, from, to}); err == nil {
+		t.Error("wrong content was copied")
+	}
+}
 
 func TestTraceCountsFlushesAndBytesOfFiles(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "log")

@@ -58,14 +58,19 @@ func main() {
 	}
 }
 
-// run is main with a result. The floor and the bare handler are this program
-// as well, started again so that each has a process of its own to be measured.
+// run is main with a result. The floor, the bare handler and the generator of
+// loads are this program as well, started again so that each has a process of
+// its own to be measured.
 func run(ctx context.Context, args []string) error {
-	if len(args) > 0 && args[0] == "floor" {
-		return floorMain(ctx, args[1:])
-	}
-	if len(args) > 0 && args[0] == "bare" {
-		return bareMain(args[1:])
+	if len(args) > 0 {
+		switch args[0] {
+		case "floor":
+			return floorMain(ctx, args[1:])
+		case "generate":
+			return generateMain(ctx, args[1:])
+		case "bare":
+			return bareMain(args[1:])
+		}
 	}
 	c, err := parse(args)
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 type usage struct {
 	wall     float64 // seconds, with the flush of the target
 	cpu      float64 // seconds of its own
-	rss      int64   // peak, bytes
+	rss      int64   // peak, bytes; not less than that of the bench itself, about 15 MB
 	written  int64   // bytes of file content the kernel was given to write
 	receiver float64 // CPU seconds of the server it wrote to
 }
