@@ -205,6 +205,12 @@ func as[T error](err error) bool {
 	return ok
 }
 
+// releaseNotFound tells a release image that is not there from other images.
+func releaseNotFound(err error) bool {
+	e, ok := errors.AsType[*repo.Error](err)
+	return ok && e.Op == mirror.OpReadRelease && oci.IsNotFound(err)
+}
+
 var hints = []hintRow{
 	{as[*repo.LockedError], "stop the other process, or read the directory without writing: several readers may share a store"},
 	{as[*repo.SpaceError], "make room, or choose another directory; what is there already is not copied again"},
@@ -216,10 +222,13 @@ var hints = []hintRow{
 	{on(repo.SideSource, is(fs.ErrNotExist)), "check the directory that --from-dir, --to-dir or --dir names; a shell variable in it may be unset"},
 	{is(oci.ErrUnauthorized), "log in with podman login, or name the credentials file with -a"},
 	{is(oci.ErrDenied), "the account may not do this there: check its rights on that repository"},
+	{releaseNotFound, "check the name and the tag of the release image: VERSION-ARCHITECTURE, as 4.14.3-x86_64"},
+	{on(repo.SideDestination, is(oci.ErrManifestBlobUnknown)), "the registry takes no list without all of its images: leave --filter-by-os out, or choose one platform with --keep-manifest-list=false"},
 	{on(repo.SideSource, oci.IsNotFound), "check the name and the tag; --skip-missing goes on without images that no longer exist"},
 	{is(oci.ErrTooManyRequests), "the registry asks for fewer requests: lower --max-per-registry and run again"},
 	{says("does not speak TLS"), "the registry speaks plain http: add --insecure"},
 	{says("doesn't contain any IP SANs", "relies on legacy Common Name"), "the certificate names no host: it needs a subject alternative name (SAN) with the host or address used here"},
+	{says("tls: certificate required", "tls: bad certificate", "tls: unknown certificate"), "the registry wants a client certificate: put NAME.cert and NAME.key under certs.d"},
 	{says("x509:", "tls: failed to verify"), "name the registry's authority with --certificate-authority, put it under certs.d, or add --insecure"},
 	{is(syscall.ECONNREFUSED), "nothing listens there: check the host and the port"},
 	{as[*net.DNSError], "the host name cannot be resolved from here: check it, and the proxy settings"},

@@ -44,13 +44,17 @@ type wireManifest struct {
 // mediaType of "" or octet-stream is found out from the content, as oc does
 // for its directories. The errors match ErrManifestInvalid: no JSON, a type
 // that contradicts the content, too large, too many children, bad digests.
-// Schema 1 is read as a Manifest with its media type and nothing else.
+// Schema 1 is read as a Manifest with its media type and nothing else, and so
+// is JSON of a kind unknown here whose fields mean something else.
 func ParseManifest(mediaType string, body []byte) (*Manifest, error) {
 	if len(body) > MaxManifestSize {
 		return nil, ErrManifestInvalid.With(fmt.Sprintf("manifest of %d bytes is over the limit of %d", len(body), MaxManifestSize))
 	}
 	var w wireManifest
 	if err := json.Unmarshal(body, &w); err != nil {
+		if served := baseType(mediaType); isForeignKind(served) && json.Valid(body) {
+			return &Manifest{MediaType: served}, nil
+		}
 		return nil, ErrManifestInvalid.Wrap(fmt.Errorf("manifest is not valid JSON: %w", err))
 	}
 	mediaType, err := w.resolveType(mediaType)
@@ -66,10 +70,8 @@ func ParseManifest(mediaType string, body []byte) (*Manifest, error) {
 
 // resolveType reconciles the type served with the type inside.
 func (w *wireManifest) resolveType(served string) (string, error) {
-	if t, _, err := mime.ParseMediaType(served); err == nil {
-		served = t
-	}
-	if served == "" || served == MediaTypeOctetStream || served == "text/plain" || served == "application/json" {
+	served = baseType(served)
+	if isUntold(served) {
 		return w.sniff(), nil
 	}
 	if IsManifest(served) && w.MediaType != "" && w.MediaType != served && !IsSchema1(served) {
@@ -77,6 +79,22 @@ func (w *wireManifest) resolveType(served string) (string, error) {
 	}
 	return served, nil
 }
+
+// baseType is a media type without parameters.
+func baseType(served string) string {
+	if t, _, err := mime.ParseMediaType(served); err == nil {
+		return t
+	}
+	return served
+}
+
+// isUntold reports whether a media type says nothing of what a manifest is.
+func isUntold(served string) bool {
+	return served == "" || served == MediaTypeOctetStream || served == "text/plain" || served == "application/json"
+}
+
+// isForeignKind reports whether a media type is one we know nothing of.
+func isForeignKind(served string) bool { return !isUntold(served) && !IsManifest(served) }
 
 // sniff finds the media type of a manifest kept without one (oc.md 8).
 func (w *wireManifest) sniff() string {

@@ -188,8 +188,8 @@ func brokenConnection(err error) bool {
 	if errors.As(err, &t) && t.Timeout() {
 		return true
 	}
-	if _, ok := errors.AsType[*net.OpError](err); ok {
-		return true
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		return op.Op != "remote error" // a TLS alert: the other side refuses, and will again
 	}
 	text := err.Error()
 	return slices.ContainsFunc(http2Faults[:], func(s string) bool { return strings.Contains(text, s) })

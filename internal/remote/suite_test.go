@@ -23,8 +23,7 @@ func TestSuiteAgainstOurServer(t *testing.T) {
 		t.Cleanup(s.Close)
 		return insecure(strings.TrimPrefix(s.URL, "http://"))
 	}, repotest.Features{
-		NoResume:  true, // sessions end with the PutBlob that opened them
-		NoAnyType: true, // the server parses what it is sent by its content
+		NoResume: true, // sessions end with the PutBlob that opened them
 	})
 }
 
