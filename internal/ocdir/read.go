@@ -193,7 +193,7 @@ func (t *tree) has(repository string, d oci.Digest) bool {
 
 // tagNames lists what may be tags, sorted, those after the given one.
 func (t *tree) tagNames(repository, after string) ([]string, error) {
-	entries, err := t.entries(manifestsPath(repository))
+	entries, err := list(t.fs, manifestsPath(repository))
 	var out []string
 	for _, e := range entries {
 		mode := e.Type()
@@ -208,7 +208,7 @@ func (t *tree) tagNames(repository, after string) ([]string, error) {
 // digests lists what a directory has by digest, sorted by the text of the
 // digest.
 func (t *tree) digests(dir string) ([]oci.Digest, error) {
-	entries, err := t.entries(dir)
+	entries, err := list(t.fs, dir)
 	var out []oci.Digest
 	for _, e := range entries {
 		if d, _, ok := parseName(e.Name()); ok && e.Type().IsRegular() {
@@ -219,8 +219,9 @@ func (t *tree) digests(dir string) ([]oci.Digest, error) {
 	return slices.Compact(out), err
 }
 
-func (t *tree) entries(dir string) ([]fs.DirEntry, error) {
-	entries, err := t.fs.ReadDir(dir)
+// list returns the entries of a directory, none where it is not there.
+func list(files fsys.FS, dir string) ([]fs.DirEntry, error) {
+	entries, err := files.ReadDir(dir)
 	if absent(err) {
 		return nil, nil
 	}

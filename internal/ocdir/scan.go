@@ -25,8 +25,8 @@ func (s *scan) dir(ctx context.Context, name string, depth int) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	entries, err := s.fs.ReadDir(join(top, name))
-	if err != nil && !absent(err) {
+	entries, err := list(s.fs, join(top, name))
+	if err != nil {
 		return fmt.Errorf("looking for repositories: %w", err)
 	}
 	if err := s.files(name, entries); err != nil {

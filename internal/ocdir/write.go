@@ -93,11 +93,7 @@ func (w *writer) complete(ctx context.Context, repository string, d oci.Digest) 
 	if err := w.sure(ctx, a, d); err != nil {
 		return err
 	}
-	m, _ := oci.ParseManifest("", body)
-	if m == nil {
-		return nil // of a kind we do not know; its bytes are right
-	}
-	for _, desc := range m.Blobs() {
+	for _, desc := range needed(body) {
 		if desc.IsForeign() {
 			continue
 		}
@@ -108,6 +104,15 @@ func (w *writer) complete(ctx context.Context, repository string, d oci.Digest) 
 		if info.Size() != desc.Size {
 			return fs.ErrNotExist
 		}
+	}
+	return nil
+}
+
+// needed lists what a manifest names besides children. One of a kind that we
+// do not know needs nothing: its bytes are right.
+func needed(body []byte) []oci.Descriptor {
+	if m, err := oci.ParseManifest("", body); err == nil {
+		return m.Blobs()
 	}
 	return nil
 }
