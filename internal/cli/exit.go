@@ -220,6 +220,7 @@ var hints = []hintRow{
 	{on(repo.SideSource, as[*repo.CorruptError]), "the source sends content that is not what its digest says: check it with airbridge store verify, or copy it anew"},
 	{is(mirror.ErrNoImages), "--from-dir and --dir name the directory that holds v2/, a store, or an OCI layout"},
 	{on(repo.SideSource, is(fs.ErrNotExist)), "check the directory that --from-dir, --to-dir or --dir names; a shell variable in it may be unset"},
+	{on(repo.SideDestination, is(oci.ErrManifestBlobUnknown)), "the registry refuses lists whose images are not all there: copy the whole list without --filter-by-os, or push the one image with --keep-manifest-list=false"},
 	{is(oci.ErrUnauthorized), "log in with podman login, or name the credentials file with -a"},
 	{is(oci.ErrDenied), "the account may not do this there: check its rights on that repository"},
 	{releaseNotFound, "check the name and the tag of the release image: VERSION-ARCHITECTURE, as 4.14.3-x86_64"},
