@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"encoding/pem"
@@ -17,6 +18,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/repo"
 	"github.com/airbridge-dev/airbridge/internal/testkit/sample"
 )
 
@@ -53,6 +55,39 @@ func cmdTokens(ts *testscript.TestScript, _ bool, args []string) {
 	}))
 	ts.Defer(srv.Close)
 	serveAs(ts, f, srv)
+}
+
+// cmdStrict makes a registry that takes a list only with all of its images, as
+// most do.
+func cmdStrict(ts *testscript.TestScript, _ bool, args []string) {
+	f, handler := newRegistry(args[0])
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if r.Method == http.MethodPut && lacksChild(f.reg, r, body) {
+			w.WriteHeader(http.StatusBadRequest)
+			_, _ = w.Write(oci.EncodeErrors(oci.ErrManifestBlobUnknown.With("blob unknown to registry")))
+			return
+		}
+		handler.ServeHTTP(w, r)
+	}))
+	ts.Defer(srv.Close)
+	serveAs(ts, f, srv)
+}
+
+// lacksChild reports whether a request brings a list of which the repository
+// does not have every image.
+func lacksChild(reg repo.Registry, r *http.Request, body []byte) bool {
+	path, _, found := strings.Cut(strings.TrimPrefix(r.URL.Path, "/v2/"), "/manifests/")
+	m, err := oci.ParseManifest(r.Header.Get("Content-Type"), body)
+	if !found || err != nil || !m.IsIndex() {
+		return false
+	}
+	rp, err := reg.Repo(path)
+	for i := 0; err == nil && i < len(m.Manifests); i++ {
+		_, err = rp.Resolve(r.Context(), repo.ByDigest(m.Manifests[i].Digest))
+	}
+	return err != nil
 }
 
 // crowd counts the requests that are served at once.

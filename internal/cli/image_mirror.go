@@ -104,7 +104,7 @@ func (a *App) runImageMirror(ctx context.Context, g *globalFlags, f *imageMirror
 	}
 	err = s.copy(ctx, wishes, mirror.CopyOptions{
 		Plan: mirror.PlanOptions{
-			Filter: filter, Single: f.keepListSet && !f.keepList, SkipMissing: f.skipMissing,
+			Filter: filter, Single: f.keepListSet && !f.keepList, OrSingle: !f.keepListSet && !filter.All(), SkipMissing: f.skipMissing,
 			Force: f.force, ContinueOnError: f.continueOnError,
 		},
 		Engine: engine.Options{SkipMount: f.skipMount},

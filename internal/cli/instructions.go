@@ -25,7 +25,7 @@ func (a *App) tellRelease(s *session, f *releaseMirrorFlags, refs references, p 
 	}
 	if refs.name.To.Repository.Scheme == ref.File {
 		report.FromDir = f.dirs.to
-		report.Upload = ref.Pattern{Ref: refs.name.To.Repository, Glob: refs.name.Tag(p, "") + "*"}
+		report.Upload = ref.Pattern{Ref: refs.name.To.Repository, Glob: uploadGlob(refs.name, p)}
 	} else {
 		report.Sources = cluster.MirrorSources(p.Sources(refs.from), mirrorsOf(refs.name))
 	}
@@ -34,6 +34,15 @@ func (a *App) tellRelease(s *session, f *releaseMirrorFlags, refs references, p 
 		return nil
 	}
 	return s.writeInstructions([]string{s.mediumDir(refs.from)}, p.Version, report.Sources)
+}
+
+// uploadGlob selects the images of a release by their tags. oc's own, with a
+// template, selects the release image alone.
+func uploadGlob(n release.Naming, p *release.Payload) string {
+	if n.To.Templated() {
+		return n.Tag(p, "*")
+	}
+	return n.Tag(p, "") + "*"
 }
 
 // mirrorsOf are the repositories that a release was mirrored to.

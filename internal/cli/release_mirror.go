@@ -214,7 +214,7 @@ func (a *App) runReleaseMirror(ctx context.Context, g *globalFlags, f *releaseMi
 		return err
 	}
 	if f.toMirror {
-		s.ui.Result(mirror.Lines(wishes))
+		s.ui.Result(mirror.Lines(ctx, s.regs, wishes))
 		return nil
 	}
 	mirror.TellVerification(payload, s.observer(nil))

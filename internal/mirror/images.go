@@ -7,6 +7,7 @@ import (
 
 	"github.com/airbridge-dev/airbridge/internal/engine"
 	"github.com/airbridge-dev/airbridge/internal/plan"
+	"github.com/airbridge-dev/airbridge/internal/repo"
 )
 
 // Observer is told what a workflow does. All fields must be set; they are
@@ -49,13 +50,34 @@ var (
 // Copy makes every destination of the wishes hold its source: plan, look
 // before the first blob whether it can work, copy. It may be called again
 // after any failure and goes on where the last call stopped.
+//
+// A list that a filter leaves sparse is written so that its digest stays. Where
+// a destination refuses that, and OrSingle allows it, the one image that the
+// filter leaves takes the list's place.
 func Copy(ctx context.Context, regs *Registries, wishes []Wish, o CopyOptions, obs Observer) (*Result, error) {
 	o.Plan.IgnoreDestination = o.DryRun
 	o.Engine.Force, o.Engine.ContinueOnError = o.Plan.Force, o.Plan.ContinueOnError
-	o.Engine.Events = obs.Event
 	if err := refuseInternal(ctx, regs, wishes); err != nil {
 		return nil, err
 	}
+	if !o.Plan.OrSingle {
+		return copyOnce(ctx, regs, wishes, o, obs)
+	}
+	watch := &sparseWatch{next: obs.Event}
+	first := obs
+	first.Event = watch.event
+	result, err := copyOnce(ctx, regs, wishes, o, first)
+	at, refused := watch.refused()
+	if !refused {
+		return result, err
+	}
+	obs.Warn("%s takes no list without all of its images: what the filter leaves of a list is pushed in its place, with a digest of its own", at)
+	o.Plan.Single = true
+	return copyOnce(ctx, regs, wishes, o, obs)
+}
+
+func copyOnce(ctx context.Context, regs *Registries, wishes []Wish, o CopyOptions, obs Observer) (*Result, error) {
+	o.Engine.Events = obs.Event
 	o.Plan.Progress = obs.Planning
 	p, failed, err := Plan(ctx, regs, wishes, o.Plan)
 	if err != nil {
@@ -86,13 +108,40 @@ func planningError(failed []error, obs Observer) error {
 		return failed[0]
 	}
 	tellFailed(failed, obs)
-	return fmt.Errorf("%w: %d images", ErrPlanning, len(failed))
+	return &severalError{fmt.Errorf("%w: %d images", ErrPlanning, len(failed)), worst(failed)}
 }
 
+// tellFailed tells each failure, once where many images have the same one: a
+// directory that cannot be made.
 func tellFailed(failed []error, obs Observer) {
+	told := map[string]bool{}
 	for _, err := range failed {
-		obs.Event(engine.Event{Kind: engine.ImageFailed, Err: err})
+		if text := err.Error(); !told[text] {
+			told[text] = true
+			obs.Event(engine.Event{Kind: engine.ImageFailed, Err: err})
+		}
 	}
+}
+
+// severalError sums up failures, of which the worst decides on hint and exit code.
+type severalError struct {
+	summary, worst error
+}
+
+// Error implements error.
+func (e *severalError) Error() string { return e.summary.Error() }
+
+// Unwrap returns the kind of ending and the worst failure.
+func (e *severalError) Unwrap() []error { return []error{e.summary, e.worst} }
+
+// worst returns a failure that says that content is corrupt, else the first.
+func worst(failed []error) error {
+	for _, err := range failed {
+		if _, corrupt := errors.AsType[*repo.CorruptError](err); corrupt {
+			return err
+		}
+	}
+	return failed[0]
 }
 
 func tellSkipped(p *plan.Plan, obs Observer) {
@@ -122,7 +171,8 @@ func execute(ctx context.Context, regs *Registries, result *Result, o CopyOption
 	case n == 1 && len(result.Planning) == 0:
 		return &ToldError{report.Failures[0].Err}
 	}
-	return &ToldError{fmt.Errorf("%w: %d of %d images failed", ErrUploading, len(report.Failures), len(result.Plan.Items))}
+	summary := fmt.Errorf("%w: %d of %d images failed", ErrUploading, len(report.Failures), len(result.Plan.Items))
+	return &ToldError{&severalError{summary, worst(causes(report.Failures))}}
 }
 
 // ToldError is an error whose details the Observer has been told already, as
@@ -134,3 +184,12 @@ func (e *ToldError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the cause.
 func (e *ToldError) Unwrap() error { return e.Err }
+
+// causes returns the errors of failures.
+func causes(failures []engine.Failure) []error {
+	out := make([]error, len(failures))
+	for i, f := range failures {
+		out[i] = f.Err
+	}
+	return out
+}

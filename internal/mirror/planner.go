@@ -31,6 +31,8 @@ type PlanOptions struct {
 	// oc's behaviour without --keep-manifest-list, which changes the digest
 	// found under the tag. Otherwise an index is always kept whole, byte for byte.
 	Single bool
+	// OrSingle is Single where a destination takes no list with children left out.
+	OrSingle bool
 	// SkipMissing drops, with a report, what the source says is gone for good.
 	SkipMissing bool
 	// Force plans everything, whatever the destination holds.
@@ -152,7 +154,7 @@ func isGone(err error) bool {
 func (p *planner) item(ctx context.Context, w Wish) (*plan.Item, error) {
 	src, place, err := p.source(ctx, w)
 	if err != nil {
-		return nil, err
+		return nil, sourceError(w.Source, err)
 	}
 	root := w.Source.Digest
 	if root.IsZero() {

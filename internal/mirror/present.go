@@ -39,6 +39,9 @@ func (p *planner) findPresent(ctx context.Context, item *plan.Item) error {
 			continue
 		}
 		present, err := p.present(ctx, d, *t, item.Root)
+		if errors.Is(err, oci.ErrUnauthorized) || errors.Is(err, oci.ErrDenied) {
+			continue // whether we may push is another question, asked once for all images
+		}
 		if err != nil && !p.o.IgnoreDestination {
 			return &repo.Error{Op: "reading", Side: repo.SideDestination, Ref: t.Place.String(), Err: err}
 		}

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
-	"github.com/airbridge-dev/airbridge/internal/plan"
 	"github.com/airbridge-dev/airbridge/internal/ref"
 	"github.com/airbridge-dev/airbridge/internal/release"
 	"github.com/airbridge-dev/airbridge/internal/repo"
@@ -16,12 +15,15 @@ import (
 // from. Which one hardly matters: all name the same components.
 var readPlatform = oci.Platform{OS: "linux", Architecture: "amd64"}
 
+// OpReadRelease is the Op of the errors of ReadRelease.
+const OpReadRelease = "reading release"
+
 // ReadRelease reads the payload of a release image. The error is about the
 // source.
 func ReadRelease(ctx context.Context, regs *Registries, from ref.Ref) (*release.Payload, error) {
 	rp, err := openSource(ctx, regs, from)
 	if err != nil {
-		return nil, &repo.Error{Op: "reading release", Side: repo.SideSource, Ref: from.String(), Err: err}
+		return nil, &repo.Error{Op: OpReadRelease, Side: repo.SideSource, Ref: from.String(), Err: err}
 	}
 	target := repo.Target{Tag: from.Tag, Digest: from.Digest}
 	if target == (repo.Target{}) {
@@ -29,7 +31,7 @@ func ReadRelease(ctx context.Context, regs *Registries, from ref.Ref) (*release.
 	}
 	p, err := release.Read(ctx, rp, target, readPlatform)
 	if err != nil {
-		return nil, &repo.Error{Op: "reading release", Side: repo.SideSource, Ref: from.String(), Err: err}
+		return nil, &repo.Error{Op: OpReadRelease, Side: repo.SideSource, Ref: from.String(), Err: err}
 	}
 	return p, nil
 }
@@ -124,21 +126,33 @@ func ReleasesFromMedia(ctx context.Context, regs *Registries, wishes []Wish) ([]
 	return out, nil
 }
 
-// Lines returns the wishes as "SRC DST" lines, which image mirror -f takes.
-func Lines(wishes []Wish) string {
+// Lines returns the wishes as "SRC DST" lines, which image mirror -f takes. A
+// source is named where it would be read: beside the release on its medium.
+func Lines(ctx context.Context, regs *Registries, wishes []Wish) string {
 	var b strings.Builder
 	for _, w := range wishes {
+		source := w.Source
+		if source.Tag != "" { // as the user named it; oc prints the same
+			source = source.WithTag(source.Tag)
+		}
+		if isBeside(ctx, regs, w) {
+			source = w.Beside.WithDigest(w.Source.Digest)
+		}
 		for _, d := range w.Destinations {
-			fmt.Fprintf(&b, "%s %s\n", source(w.Mapping), d)
+			fmt.Fprintf(&b, "%s %s\n", source, d)
 		}
 	}
 	return b.String()
 }
 
-// source prints a pinned source by its digest alone.
-func source(m plan.Mapping) ref.Ref {
-	if !m.Source.Digest.IsZero() {
-		m.Source.Tag = ""
+func isBeside(ctx context.Context, regs *Registries, w Wish) bool {
+	if w.Beside.IsZero() {
+		return false
 	}
-	return m.Source
+	rp, err := openSource(ctx, regs, w.Beside)
+	if err != nil {
+		return false
+	}
+	_, err = rp.Resolve(ctx, repo.ByDigest(w.Source.Digest))
+	return err == nil
 }
