@@ -229,7 +229,8 @@ func bareMain(args []string) error {
 	return http.Serve(l, mux)
 }
 
-// startNginx serves the files with Debian's nginx: two workers, sendfile.
+// startNginx serves the files with Debian's nginx at its best: two workers that
+// share the connections evenly (reuseport), sendfile.
 func startNginx(dir string, v *serving) (*exec.Cmd, error) {
 	program, err := peer.Find("nginx")
 	if err != nil {
@@ -247,7 +248,7 @@ events {}
 http {
   access_log off; sendfile on; tcp_nopush on; keepalive_requests 1000000000;
   client_body_temp_path %[1]s/t1; proxy_temp_path %[1]s/t2; fastcgi_temp_path %[1]s/t3; uwsgi_temp_path %[1]s/t4; scgi_temp_path %[1]s/t5;
-  server { listen %[2]s; root %[3]s; }
+  server { listen %[2]s reuseport; root %[3]s; }
 }
 `, dir, v.nginx, v.files)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
