@@ -114,7 +114,7 @@ func take(files fsys.FS) (io.Closer, error) {
 		if errors.Is(err, fsys.ErrLocked) {
 			return nil, &repo.LockedError{Path: files.Root(), Holder: holder(files)}
 		}
-		if absent(err) {
+		if errors.Is(err, fs.ErrNotExist) {
 			continue // the directory was removed in between
 		}
 		if err != nil {

@@ -46,7 +46,8 @@ func (s *scan) dir(ctx context.Context, name string, depth int) error {
 // files takes note of the files of a repository's blobs/ or manifests/.
 func (s *scan) files(dir string, entries []fs.DirEntry) error {
 	repository, kind := split(dir)
-	if kind != blobsDir && kind != manifestsDir || oci.CheckName(repository) != nil {
+	named := oci.CheckName(repository) == nil
+	if !named || kind != blobsDir && kind != manifestsDir {
 		return nil
 	}
 	found := false

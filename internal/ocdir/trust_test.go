@@ -153,3 +153,13 @@ func TestLockOfARemovedFile(t *testing.T) {
 		t.Error("the file is another, and the lock is taken for good")
 	}
 }
+
+// A link in the place of the lock is no lock, and is not followed.
+func TestLinkedLock(t *testing.T) {
+	files := newFS(t)
+	must(t, files.MkdirAll(ownDir))
+	must(t, files.Symlink("../elsewhere", lockFile))
+	if _, err := Open(files, false); !errors.Is(err, fsys.ErrLink) {
+		t.Errorf("got %v, want %v", err, fsys.ErrLink)
+	}
+}
