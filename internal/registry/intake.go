@@ -14,7 +14,19 @@ import (
 )
 
 // buffers holds pieces of 128 KiB that content is copied through.
-var buffers = sync.Pool{New: func() any { return new([128 << 10]byte) }}
+// buffer is what content is copied through: large enough that calls of the
+// system cost little beside hashing, small enough to have many.
+type buffer [128 << 10]byte
+
+var buffers = sync.Pool{New: func() any { return new(buffer) }}
+
+// newBuffer returns a buffer that goes back with buffers.Put.
+func newBuffer() *buffer {
+	if b, ok := buffers.Get().(*buffer); ok {
+		return b
+	}
+	return new(buffer)
+}
 
 // intake brings one piece of content into the blob store. What an interrupted
 // run left of it is gone on with.
@@ -87,7 +99,7 @@ func (in *intake) fill(ctx context.Context, w cas.Writer) error {
 
 // pour copies src to w, counting.
 func (in *intake) pour(ctx context.Context, w cas.Writer, src io.Reader) error {
-	buf := buffers.Get().(*[128 << 10]byte)
+	buf := newBuffer()
 	defer buffers.Put(buf)
 	for ctx.Err() == nil {
 		n, readErr := src.Read(buf[:])

@@ -29,16 +29,22 @@ type ledger struct {
 	blobs cas.Store
 
 	mu     sync.Mutex
-	queued map[string][]byte // nil: to be deleted
-	taken  map[string][]byte // part of the flush that is under way
+	queued map[string]queued
+	taken  map[string]queued // part of the flush that is under way
 	busy   chan struct{}     // closed at the end of that flush; nil without one
 	added  uint64            // changes ever queued
 	done   uint64            // of these, how many are durable
 	err    error             // why no more is taken
 }
 
+// queued is the last change of a key, and which of all changes it was.
+type queued struct {
+	value []byte // nil: to be deleted
+	at    uint64
+}
+
 func newLedger(store kv.Store, blobs cas.Store) *ledger {
-	return &ledger{store: store, blobs: blobs, queued: map[string][]byte{}}
+	return &ledger{store: store, blobs: blobs, queued: map[string]queued{}}
 }
 
 // put queues a value, and drop a deletion.
@@ -53,9 +59,9 @@ func (l *ledger) enqueue(changes ...kv.Change) error {
 		return l.err
 	}
 	for _, c := range changes {
-		l.queued[c.Key] = c.Value
+		l.added++
+		l.queued[c.Key] = queued{c.Value, l.added}
 	}
-	l.added += uint64(len(changes))
 	return nil
 }
 
@@ -96,7 +102,7 @@ func (l *ledger) follow(ctx context.Context) error {
 // flush, so it outlives the call that happens to lead it.
 func (l *ledger) lead(ctx context.Context) {
 	upTo := l.added
-	l.taken, l.queued = l.queued, map[string][]byte{}
+	l.taken, l.queued = l.queued, map[string]queued{}
 	l.busy = make(chan struct{})
 	changes := inOrder(l.taken)
 	l.mu.Unlock()
@@ -104,7 +110,7 @@ func (l *ledger) lead(ctx context.Context) {
 	l.mu.Lock()
 	if err != nil {
 		l.err = err
-		l.queued = map[string][]byte{}
+		l.queued = map[string]queued{}
 	} else {
 		l.done = upTo
 	}
@@ -122,15 +128,25 @@ func (l *ledger) write(ctx context.Context, changes []kv.Change) error {
 }
 
 // inOrder sorts changes so that no prefix of them names what is not there: what
-// is named comes before what names it, and goes after it.
-func inOrder(set map[string][]byte) []kv.Change {
-	changes := make([]kv.Change, 0, len(set))
-	for key, value := range set {
-		changes = append(changes, kv.Change{Key: key, Value: value})
+// is named comes before what names it, and goes after it. Within a kind they
+// keep the order of the calls, so that an index comes after its children: a
+// store whose Apply is not atomic, as a directory's is not, shows no half of it.
+func inOrder(set map[string]queued) []kv.Change {
+	type placed struct {
+		kv.Change
+		at uint64
 	}
-	slices.SortFunc(changes, func(a, b kv.Change) int {
-		return cmp.Or(cmp.Compare(rank(a), rank(b)), strings.Compare(a.Key, b.Key))
+	all := make([]placed, 0, len(set))
+	for key, c := range set {
+		all = append(all, placed{kv.Change{Key: key, Value: c.value}, c.at})
+	}
+	slices.SortFunc(all, func(a, b placed) int {
+		return cmp.Or(cmp.Compare(rank(a.Change), rank(b.Change)), cmp.Compare(a.at, b.at))
 	})
+	changes := make([]kv.Change, len(all))
+	for i, p := range all {
+		changes[i] = p.Change
+	}
 	return changes
 }
 
@@ -158,11 +174,11 @@ func (l *ledger) Get(ctx context.Context, key string) ([]byte, error) {
 func (l *ledger) pending(key string) ([]byte, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if value, ok := l.queued[key]; ok {
-		return value, true
+	if c, ok := l.queued[key]; ok {
+		return c.value, true
 	}
-	value, ok := l.taken[key]
-	return value, ok
+	c, ok := l.taken[key]
+	return c.value, ok
 }
 
 // List is kv.Store.List with what is queued laid over it.
@@ -209,10 +225,10 @@ func (l *ledger) overlay(prefix, after string) []kv.Entry {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var out []kv.Entry
-	collect := func(set, above map[string][]byte) {
-		for key, value := range set {
+	collect := func(set, above map[string]queued) {
+		for key, c := range set {
 			if _, hidden := above[key]; !hidden && key > after && strings.HasPrefix(key, prefix) {
-				out = append(out, kv.Entry{Key: key, Value: value})
+				out = append(out, kv.Entry{Key: key, Value: c.value})
 			}
 		}
 	}

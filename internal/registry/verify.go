@@ -148,7 +148,7 @@ func (v *verification) judge(ctx context.Context, b cas.Blob) (string, error) {
 	}
 	defer func() { _ = src.Close() }() // nothing was written
 	h := b.Digest.Hash()
-	buf := buffers.Get().(*[128 << 10]byte)
+	buf := newBuffer()
 	defer buffers.Put(buf)
 	for ctx.Err() == nil {
 		n, err := src.Read(buf[:])
