@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -307,4 +308,32 @@ func TestListDuringFlush(t *testing.T) {
 		checkpoint(t, reg)
 		tags(t, r, "kept", "new", "set")
 	})
+}
+
+// TestChildrenBeforeParents: in the changes of one checkpoint an index comes
+// after its children, whatever their digests are, so that a store which makes
+// the changes one by one never shows half of it.
+func TestChildrenBeforeParents(t *testing.T) {
+	var order []string
+	facts := spyFacts{kv.Mem(), func(changes []kv.Change) error {
+		for _, c := range changes {
+			order = append(order, c.Key)
+		}
+		return nil
+	}}
+	reg := registry.New("test", cas.Mem(), facts, registry.Options{Now: fixed, Batch: true})
+	r := newRepo(t, reg, "a")
+	var indexes []repotest.Image
+	for i := range 10 {
+		ix := repotest.NewIndex(repotest.NewIndex(repotest.NewImage(fmt.Sprint("img", i))))
+		repotest.Push(t.Context(), t, r, ix)
+		indexes = append(indexes, ix, ix.Children[0])
+	}
+	checkpoint(t, reg)
+	at := func(img repotest.Image) int { return slices.Index(order, repo.ManifestKey("a", img.Desc.Digest)) }
+	for _, ix := range indexes {
+		if parent, child := at(ix), at(ix.Children[0]); child < 0 || parent < child {
+			t.Errorf("%s is change %d, its child change %d", ix.Desc.Digest, parent, child)
+		}
+	}
 }
