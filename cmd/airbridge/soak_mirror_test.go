@@ -149,7 +149,8 @@ func (m *mirrorScene) v2Aims(want phase) []aim {
 	case inFacts:
 		return []aim{{"renameat", []string{filepath.Join(at, "blobs")}, n}, {call: "linkat", when: 1 + n/2}, {"fsync", []string{filepath.Join(at, "blobs")}, 1}}
 	}
-	return []aim{{call: "symlinkat", when: 1 + n/3}, {"fsync", []string{filepath.Join(at, "manifests")}, 2}}
+	manifests := []string{filepath.Join(at, "manifests")}
+	return []aim{{"symlinkat", manifests, 1 + n/3}, {"fsync", manifests, 2}}
 }
 
 // blobAim is a write to the partial of some blob of the newest image.

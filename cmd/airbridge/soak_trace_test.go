@@ -173,6 +173,8 @@ func classify(calls []call, serving bool) phase {
 		return inBlob
 	case strings.Contains(last.args, "/airbridge/facts"):
 		return inLog(calls, serving)
+	case last.name == "symlinkat" && !strings.Contains(last.args, "/manifests>"):
+		return elsewhere // the probe whether there are links
 	case last.name == "symlinkat", strings.HasSuffix(directory(last), "/manifests") && seen(calls, "symlinkat"):
 		return inTags
 	case last.name == "linkat", strings.Contains(last.args, "/v2/"):
