@@ -27,6 +27,7 @@ type claims[K comparable] struct {
 }
 
 type claim struct {
+	by   plan.Place // where the content is read by whoever does the work
 	done chan struct{}
 	err  error
 }
@@ -35,24 +36,35 @@ func newClaims[K comparable]() *claims[K] { return &claims[K]{m: map[K]*claim{}}
 
 // take returns the claim of a key, and whether the caller is the one to do the
 // work and call settle.
-func (c *claims[K]) take(key K) (cl *claim, mine bool) {
+func (c *claims[K]) take(key K, by plan.Place) (cl *claim, mine bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if cl = c.m[key]; cl != nil {
 		return cl, false
 	}
-	cl = &claim{done: make(chan struct{})}
+	cl = &claim{by: by, done: make(chan struct{})}
 	c.m[key] = cl
 	return cl, true
 }
 
-// forget lets the key be claimed anew: what was believed of it proved wrong.
-func (c *claims[K]) forget(key K) {
+// forget lets the key be claimed anew unless somebody has done so already:
+// what was believed of it proved wrong, or others may succeed where it failed.
+func (c *claims[K]) forget(key K, cl *claim) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.m[key] == cl {
+		delete(c.m, key)
+	}
+}
+
+// drop lets the key be claimed anew, whoever holds it.
+func (c *claims[K]) drop(key K) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.m, key)
 }
 
+// settle ends a claim, which those who wait are told.
 func (c *claim) settle(err error) {
 	c.err = err
 	close(c.done)

@@ -7,6 +7,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -46,8 +47,10 @@ func Execute(ctx context.Context, p *plan.Plan, regs Registries, o Options) (*Re
 		return r.report, err
 	}
 	err = r.items(ctx)
+	r.flights.Wait() // those of images that were cut end a little later
 	// What is complete is kept also when the run was cut: the next one goes on there.
-	if cerr := r.checkpoint(context.WithoutCancel(ctx)); cerr != nil {
+	if cerr := r.checkpoint(ctx); cerr != nil {
+		r.report.Copied = 0
 		return r.report, cerr
 	}
 	return r.report, err
@@ -66,14 +69,20 @@ type run struct {
 	manifests *claims[placed]  // one put of a child manifest into a repository
 	fresh     *claims[plan.Place]
 	slots     chan struct{} // blobs in flight
+	flights   sync.WaitGroup
 
-	mu        sync.Mutex
-	known     map[located]string // a repository of the registry that holds the blob
-	isFresh   map[plan.Place]bool
-	deferred  []Event // acknowledgements that wait for a checkpoint
-	unsynced  int64   // bytes since the last checkpoint
-	report    *Report
+	mu       sync.Mutex
+	known    map[located]string // a repository of the registry that holds the blob
+	doubted  map[placed]bool    // the destination said that it had it, and had not
+	isFresh  map[plan.Place]bool
+	deferred []Event // acknowledgements that wait for a checkpoint
+	unsynced int64   // bytes since the last checkpoint
+	report   *Report
+
+	held map[*plan.Item]bool // last items whose release has failures
+
 	ckptGuard sync.Mutex
+	void      error // a checkpoint has failed
 }
 
 func newRun(p *plan.Plan, find Registries, o Options) *run {
@@ -94,7 +103,7 @@ func newRun(p *plan.Plan, find Registries, o Options) *run {
 		repos: map[plan.Place]repo.Repo{}, ckpts: map[string]repo.Checkpointer{},
 		blobs: newClaims[placed](), uploads: newClaims[located](), manifests: newClaims[placed](), fresh: newClaims[plan.Place](),
 		slots: make(chan struct{}, o.Blobs),
-		known: map[located]string{}, isFresh: map[plan.Place]bool{}, report: &Report{},
+		known: map[located]string{}, doubted: map[placed]bool{}, isFresh: map[plan.Place]bool{}, held: map[*plan.Item]bool{}, report: &Report{},
 	}
 }
 
@@ -109,10 +118,25 @@ func (r *run) open(ctx context.Context) error {
 			return err
 		}
 		for _, t := range item.Targets {
-			if err := r.openPlace(ctx, t.Place); err != nil {
+			if err := r.openTarget(ctx, t.Place); err != nil {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// openTarget also notes who gathers writes. A source has none to gather.
+func (r *run) openTarget(ctx context.Context, p plan.Place) error {
+	if err := r.openPlace(ctx, p); err != nil {
+		return err
+	}
+	reg, err := r.find(ctx, p.Registry)
+	if err != nil {
+		return err
+	}
+	if c, ok := reg.(repo.Checkpointer); ok {
+		r.ckpts[p.Registry] = c
 	}
 	return nil
 }
@@ -130,9 +154,6 @@ func (r *run) openPlace(ctx context.Context, p plan.Place) error {
 		return err
 	}
 	r.repos[p] = rp
-	if c, ok := reg.(repo.Checkpointer); ok {
-		r.ckpts[p.Registry] = c
-	}
 	return nil
 }
 
@@ -141,8 +162,8 @@ func (r *run) items(ctx context.Context) error {
 	if err := r.wave(ctx, false); err != nil {
 		return err
 	}
-	if len(r.report.Failures) > 0 {
-		r.holdBack()
+	r.holdBack()
+	if len(r.report.Failures) > 0 && !r.opts.ContinueOnError {
 		return nil
 	}
 	return r.wave(ctx, true)
@@ -156,7 +177,7 @@ func (r *run) wave(ctx context.Context, last bool) error {
 	g.SetLimit(r.opts.Images)
 	for i := range r.plan.Items {
 		item := &r.plan.Items[i]
-		if item.Last != last {
+		if item.Last != last || r.held[item] {
 			continue
 		}
 		if gctx.Err() != nil {
@@ -174,10 +195,17 @@ func (r *run) wave(ctx context.Context, last bool) error {
 	return err
 }
 
-// holdBack reports the last items as failed, because others have.
+// holdBack reports the last items as failed whose release has failures, and all
+// of them where the run ended at the first: their components were not tried.
 func (r *run) holdBack() {
+	failures := slices.Clone(r.report.Failures)
 	for i := range r.plan.Items {
-		if item := &r.plan.Items[i]; item.Last && item.Todo() {
+		item := &r.plan.Items[i]
+		waits := func(f Failure) bool {
+			return !r.opts.ContinueOnError || plan.SameRelease(item.Release, f.Item.Release)
+		}
+		if item.Last && item.Todo() && slices.ContainsFunc(failures, waits) {
+			r.held[item] = true
 			r.fail(item, &repo.Error{Op: "copying", Ref: itemName(item), Err: ErrHeldBack})
 		}
 	}
@@ -185,25 +213,40 @@ func (r *run) holdBack() {
 
 // item copies one image to all its targets.
 func (r *run) item(ctx context.Context, item *plan.Item) error {
+	var copied, failed bool
 	for _, t := range item.Targets {
-		if t.Present && !r.opts.Force {
+		if t.Present {
 			r.opts.Events(Event{Kind: ImagePresent, Item: item, Target: t})
 			continue
 		}
-		err := r.target(ctx, item, t)
+		copied = true
+		err := (&image{r, item, t}).copy(ctx)
 		if err == nil {
 			continue
 		}
-		if ctx.Err() != nil {
+		if _, void := errors.AsType[*voidError](err); void || ctx.Err() != nil {
 			return err // cut, not failed
 		}
+		failed = true
 		r.fail(item, place(err, item, t))
 		if !r.opts.ContinueOnError {
 			return errStop
 		}
 	}
-	r.opts.Events(Event{Kind: ImageDone, Item: item})
+	if !failed {
+		r.finish(item, copied)
+	}
 	return nil
+}
+
+// finish counts an image that is wholly there.
+func (r *run) finish(item *plan.Item, copied bool) {
+	r.mu.Lock()
+	if copied {
+		r.report.Copied++
+	}
+	r.mu.Unlock()
+	r.opts.Events(Event{Kind: ImageDone, Item: item})
 }
 
 func (r *run) fail(item *plan.Item, err error) {

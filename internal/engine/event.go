@@ -14,13 +14,13 @@ type Kind int
 
 // The kinds of events. Which fields of Event are set is said with each.
 const (
-	BlobBytes    Kind = iota // content was read: Desc, Bytes
+	BlobBytes    Kind = iota // content was read: Item, Target, Desc, Bytes
 	BlobStarted              // Item, Target, Desc
 	BlobDone                 // Item, Target, Desc, Outcome
 	ManifestDone             // Item, Target (its tags are those written), Desc: written, and durable
 	ImagePresent             // Item, Target: it was complete before
 	ImageDone                // Item: all targets done
-	ImageFailed              // Item, Err
+	ImageFailed              // Item, Err: one of its targets; ImageDone does not follow
 	Checkpoint               // gathered writes are durable
 )
 
@@ -41,12 +41,23 @@ type Failure struct {
 	Err  error
 }
 
-// Report says what a run did. Bytes counts the content of blobs and manifests
-// that was transferred.
+// Report says what a run did. Copied counts the images that it brought to all
+// their targets, Bytes the content of blobs and manifests that was transferred.
 type Report struct {
+	Copied                            int
 	Manifests, Sent, Mounted, Present int
 	Bytes                             int64
 	Failures                          []Failure
+}
+
+// FailedImages counts the images with failures; one may have failed at several
+// targets.
+func (r *Report) FailedImages() int {
+	seen := map[*plan.Item]bool{}
+	for _, f := range r.Failures {
+		seen[f.Item] = true
+	}
+	return len(seen)
 }
 
 // ErrHeldBack is the failure of an image that must not be there before others
@@ -59,16 +70,23 @@ type sourceError struct{ err error }
 func (e *sourceError) Error() string { return e.err.Error() }
 func (e *sourceError) Unwrap() error { return e.err }
 
+// manifestError marks an error as met while writing a manifest, whose bytes
+// were verified when it was read: whatever is wrong is so at the destination.
+type manifestError struct{ err error }
+
+func (e *manifestError) Error() string { return e.err.Error() }
+func (e *manifestError) Unwrap() error { return e.err }
+
 // place gives an error its place: which image, from where to where, which side.
 func place(err error, item *plan.Item, t plan.Target) error {
 	if _, ok := errors.AsType[*repo.Error](err); ok {
 		return err
 	}
 	side := repo.SideDestination
-	if _, ok := errors.AsType[*sourceError](err); ok {
-		side = repo.SideSource
-	}
-	if _, ok := errors.AsType[*repo.CorruptError](err); ok {
+	_, manifest := errors.AsType[*manifestError](err)
+	_, read := errors.AsType[*sourceError](err)
+	_, corrupt := errors.AsType[*repo.CorruptError](err)
+	if read || corrupt && !manifest {
 		side = repo.SideSource
 	}
 	return &repo.Error{Op: "copying", Side: side, Ref: fmt.Sprintf("%s to %s", itemName(item), targetName(t)), Err: err}

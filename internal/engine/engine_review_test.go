@@ -1,0 +1,354 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/plan"
+	"github.com/airbridge-dev/airbridge/internal/repo"
+	"github.com/airbridge-dev/airbridge/internal/testkit/sample"
+)
+
+// putting lets a test stand between the engine and a repository's blobs.
+type putting struct {
+	repo.Repo
+	put func(ctx context.Context, desc oci.Descriptor, inner func() (repo.Outcome, error)) (repo.Outcome, error)
+}
+
+func (p *putting) PutBlob(ctx context.Context, desc oci.Descriptor, open repo.Opener, from string) (repo.Outcome, error) {
+	return p.put(ctx, desc, func() (repo.Outcome, error) { return p.Repo.PutBlob(ctx, desc, open, from) })
+}
+
+// checkpoints is a registry whose checkpoints a test makes.
+type checkpoints struct {
+	repo.Registry
+	make func(ctx context.Context) error
+}
+
+func (c checkpoints) Checkpoint(ctx context.Context) error { return c.make(ctx) }
+
+// A run that was cut touches nothing any more once Execute has returned, and
+// makes its last checkpoint of what stands still.
+func TestCutRunWaitsForItsBlobs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		p := &plan.Plan{Items: []plan.Item{b.push(images(1)[0], "a", "c", "t")}}
+		ctx, cancel := context.WithCancel(t.Context())
+		release := make(chan struct{})
+		b.wrapDst = func(r repo.Repo) repo.Repo {
+			return &putting{r, func(ctx context.Context, _ oci.Descriptor, _ func() (repo.Outcome, error)) (repo.Outcome, error) {
+				<-release // whatever the context says
+				return repo.Sent, ctx.Err()
+			}}
+		}
+		over := false
+		go func() {
+			_, _ = Execute(ctx, p, b.find, Options{})
+			over = true
+		}()
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		if over {
+			t.Error("the run ended while blobs were being written")
+		}
+		close(release)
+		synctest.Wait()
+		if !over {
+			t.Error("the run did not end")
+		}
+	})
+}
+
+// A blob that waits for another repository to have it first holds up nobody.
+func TestWaitingForALinkTakesNoSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		ims := images(2)
+		p := &plan.Plan{Items: []plan.Item{b.push(ims[0], "a", "one", "t"), b.push(ims[0], "a", "two", "t"), b.push(ims[1], "a", "three", "t")}}
+		base, other := ims[0].Blobs[1].Desc.Digest, ims[1].Blobs[2].Desc.Digest
+		arrived := make(chan struct{})
+		b.wrapDst = func(r repo.Repo) repo.Repo {
+			return &putting{r, func(_ context.Context, d oci.Descriptor, inner func() (repo.Outcome, error)) (repo.Outcome, error) {
+				switch d.Digest {
+				case other:
+					defer close(arrived)
+				case base:
+					<-arrived // for ever, if the other one never gets a slot
+				}
+				return inner()
+			}}
+		}
+		if report, err := b.run(p, Options{Blobs: 2}); err != nil || len(report.Failures) > 0 {
+			t.Error(err, report.Failures)
+		}
+	})
+}
+
+func TestFailedImageIsNotDone(t *testing.T) {
+	b := newBench(t)
+	ims := images(2)
+	p := &plan.Plan{Items: []plan.Item{b.push(ims[0], "a", "c", "bad"), b.push(ims[1], "a", "c", "good")}}
+	// Both targets of the first image refuse it: still one image that failed.
+	p.Items[0].Targets = append(p.Items[0].Targets, plan.Target{Place: plan.Place{Registry: "dst", Repo: "d"}, Tags: []string{"bad"}})
+	b.wrapDst = func(r repo.Repo) repo.Repo {
+		return &breaking{Repo: r, manifest: func(d oci.Digest) error {
+			if d == ims[0].Desc.Digest {
+				return oci.ErrDenied
+			}
+			return nil
+		}}
+	}
+	report, err := b.run(p, Options{ContinueOnError: true})
+	if err != nil || len(report.Failures) != 2 || report.FailedImages() != 1 || report.Copied != 1 {
+		t.Errorf("%v: %d failures of %d images, %d copied", err, len(report.Failures), report.FailedImages(), report.Copied)
+	}
+	for _, e := range b.events {
+		if e.Kind == ImageDone && e.Item == &p.Items[0] {
+			t.Error("the failed image is said to be done")
+		}
+	}
+	if n := b.count(ImageDone); n != 1 {
+		t.Errorf("%d images done", n)
+	}
+}
+
+// A checkpoint that fails in the middle is the end, also with ContinueOnError:
+// what was written since the one before is void.
+func TestFailedCheckpointInTheMiddleEndsTheRun(t *testing.T) {
+	b := newBench(t)
+	made := 0
+	b.dst = checkpoints{b.dst, func(context.Context) error {
+		if made++; made == 1 {
+			return errors.New("disk on fire")
+		}
+		return nil // as a careless implementation might go on
+	}}
+	p := &plan.Plan{}
+	for i, im := range images(4) {
+		p.Items = append(p.Items, b.push(im, "a", "c", "t"+string(rune('0'+i))))
+	}
+	report, err := b.run(p, Options{ContinueOnError: true, CheckpointEvery: 1, Images: 1, Blobs: 1})
+	if err == nil || !strings.Contains(err.Error(), "disk on fire") {
+		t.Errorf("error %v", err)
+	}
+	if made != 1 || b.count(ManifestDone) != 0 || len(report.Failures) != 0 || b.count(BlobDone) > 3 {
+		t.Errorf("%d checkpoints, %d acknowledged, failures %v, %d blobs", made, b.count(ManifestDone), report.Failures, b.count(BlobDone))
+	}
+}
+
+// A checkpoint under way when the run is cut goes to its end, and what it made
+// durable is acknowledged.
+func TestCheckpointIsNotCut(t *testing.T) {
+	b := newBench(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	b.dst = checkpoints{b.dst, func(ctx context.Context) error {
+		cancel()
+		return ctx.Err()
+	}}
+	p := &plan.Plan{Items: []plan.Item{b.push(images(1)[0], "a", "c", "t")}}
+	done := 0
+	_, err := Execute(ctx, p, b.find, Options{Images: 1, Events: func(e Event) {
+		if e.Kind == ManifestDone {
+			done++
+		}
+	}})
+	if err != nil || done != 1 {
+		t.Errorf("error %v, %d acknowledged", err, done)
+	}
+}
+
+func TestSourceGetsNoCheckpoint(t *testing.T) {
+	b := newBench(t)
+	p := &plan.Plan{Items: []plan.Item{b.push(images(1)[0], "a", "c", "t")}}
+	src := checkpoints{b.src, func(context.Context) error { return errors.New("a checkpoint of the source") }}
+	find := func(ctx context.Context, key string) (repo.Registry, error) {
+		if key == "src" {
+			return src, nil
+		}
+		return b.find(ctx, key)
+	}
+	if report, err := Execute(t.Context(), p, find, Options{CheckpointEvery: 1}); err != nil || len(report.Failures) > 0 {
+		t.Error(err, report.Failures)
+	}
+}
+
+// Images of different sources share a blob that one source has lost.
+func TestBlobThatOneSourceLacksComesFromAnother(t *testing.T) {
+	b := newBench(t)
+	im := images(1)[0]
+	p := &plan.Plan{Items: []plan.Item{b.push(im, "lossy", "c", "one"), b.push(im, "whole", "c", "two")}}
+	lost := im.Blobs[1].Desc.Digest
+	b.wrapSrc = func(r repo.Repo) repo.Repo {
+		return &breaking{Repo: r, open: func(d oci.Digest) (io.ReadCloser, error) {
+			if d == lost && r.Name() == "lossy" {
+				return nil, oci.ErrBlobUnknown
+			}
+			return nil, nil
+		}}
+	}
+	report, err := b.run(p, Options{ContinueOnError: true, Images: 1})
+	if err != nil || len(report.Failures) != 1 || b.has("c", "one") || !b.has("c", "two") {
+		t.Errorf("error %v, failures %v", err, report.Failures)
+	}
+}
+
+// A blob that cannot be had is not asked for again by each image of its source.
+func TestLostBlobIsAskedForOnce(t *testing.T) {
+	b, reads := newBench(t), counting()
+	p := &plan.Plan{}
+	ims := images(5)
+	for i, im := range ims {
+		p.Items = append(p.Items, b.push(im, "a", "c", "t"+string(rune('0'+i))))
+	}
+	base := ims[0].Blobs[1].Desc.Digest
+	b.wrapSrc = func(r repo.Repo) repo.Repo {
+		return &breaking{Repo: reads.wrap(r), open: func(d oci.Digest) (io.ReadCloser, error) {
+			if d != base {
+				return nil, nil
+			}
+			reads.mu.Lock()
+			defer reads.mu.Unlock()
+			reads.opened[d]++
+			return nil, oci.ErrBlobUnknown
+		}}
+	}
+	report, err := b.run(p, Options{ContinueOnError: true, Images: 2})
+	if err != nil || len(report.Failures) != 5 || reads.opened[base] != 1 {
+		t.Errorf("error %v, %d failures, asked %d times", err, len(report.Failures), reads.opened[base])
+	}
+}
+
+// tagless fails to list tags as often as a test says.
+type tagless struct {
+	repo.Repo
+	fails func() error
+}
+
+func (x *tagless) Missing(ctx context.Context, blobs []oci.Descriptor) ([]oci.Descriptor, error) {
+	if err := x.fails(); err != nil {
+		return nil, err
+	}
+	return x.Repo.Missing(ctx, blobs)
+}
+
+// A destination that did not answer the first image is asked again by the next.
+func TestFailureToAnswerIsNotRemembered(t *testing.T) {
+	b := newBench(t)
+	ims := images(2)
+	p := &plan.Plan{Items: []plan.Item{b.push(ims[0], "a", "c", "one"), b.push(ims[1], "a2", "c", "two")}}
+	asked := 0
+	b.wrapDst = func(r repo.Repo) repo.Repo {
+		return &tagless{r, func() error {
+			if asked++; asked == 1 {
+				return errors.New("no answer")
+			}
+			return nil
+		}}
+	}
+	report, err := b.run(p, Options{ContinueOnError: true, Images: 1})
+	if err != nil || len(report.Failures) != 1 || !b.has("c", "two") {
+		t.Errorf("error %v, failures %v", err, report.Failures)
+	}
+}
+
+// liar says that it has every blob, until it needs one.
+type liar struct {
+	repo.Repo
+	mu   *sync.Mutex
+	sent map[oci.Digest]int
+}
+
+func (l *liar) Missing(context.Context, []oci.Descriptor) ([]oci.Descriptor, error) { return nil, nil }
+
+func (l *liar) PutBlob(ctx context.Context, desc oci.Descriptor, open repo.Opener, from string) (repo.Outcome, error) {
+	l.mu.Lock()
+	l.sent[desc.Digest]++
+	l.mu.Unlock()
+	if from != "" {
+		return repo.Mounted, nil // another lie
+	}
+	return l.Repo.PutBlob(ctx, desc, open, from)
+}
+
+// A destination whose every answer is a lie still gets each blob, and once,
+// however many images find that out at the same time.
+func TestPersistentLiarIsNotAskedAgain(t *testing.T) {
+	b := newBench(t)
+	p := &plan.Plan{}
+	for i, im := range images(8) {
+		p.Items = append(p.Items, b.push(im, "a", "c", "t"+string(rune('0'+i))))
+	}
+	l := &liar{mu: &sync.Mutex{}, sent: map[oci.Digest]int{}}
+	b.wrapDst = func(r repo.Repo) repo.Repo {
+		w := *l
+		w.Repo = r
+		return &w
+	}
+	report, err := b.run(p, Options{})
+	if err != nil || len(report.Failures) > 0 || !b.has("c", "t7") {
+		t.Fatal(err, report.Failures)
+	}
+	for d, n := range l.sent {
+		if n != 1 {
+			t.Errorf("%s was sent %d times", d, n)
+		}
+	}
+}
+
+// A registry that takes a manifest as something else is at fault, not the source.
+func TestManifestTakenAsSomethingElseIsTheDestinations(t *testing.T) {
+	b := newBench(t)
+	im := images(1)[0]
+	p := &plan.Plan{Items: []plan.Item{b.push(im, "a", "c", "t")}}
+	b.wrapDst = func(r repo.Repo) repo.Repo {
+		return &breaking{Repo: r, manifest: func(d oci.Digest) error {
+			return &repo.CorruptError{Where: "dst/c", Digest: d, Reason: "the registry took it as something else"}
+		}}
+	}
+	report, err := b.run(p, Options{})
+	if err != nil || len(report.Failures) != 1 || !strings.Contains(report.Failures[0].Err.Error(), ": destination: ") {
+		t.Error(err, report.Failures)
+	}
+}
+
+// A list is never written where a blob of one of its children is missing, also
+// when another list has the same child (oc.md W17 a, b).
+func TestNoParentWithoutTheBlobsOfItsChildren(t *testing.T) {
+	b := newBench(t)
+	ims := images(3)
+	one, two := sample.NewIndex(sample.OCI, ims[0], ims[1]), sample.NewIndex(sample.OCI, sample.NewIndex(sample.OCI, ims[0]), ims[2])
+	p := &plan.Plan{Items: []plan.Item{b.push(one, "a", "c", "one"), b.push(two, "a", "c", "two")}}
+	bad := ims[0].Blobs[2].Desc.Digest
+	b.wrapSrc = func(r repo.Repo) repo.Repo {
+		return &breaking{Repo: r, open: func(d oci.Digest) (io.ReadCloser, error) {
+			if d == bad {
+				return nil, oci.ErrBlobUnknown
+			}
+			return nil, nil
+		}}
+	}
+	report, err := b.run(p, Options{ContinueOnError: true})
+	if err != nil || len(report.Failures) != 2 || b.count(ManifestDone) != 0 || b.has("c", "one") || b.has("c", "two") {
+		t.Errorf("error %v, failures %v, %d manifests written", err, report.Failures, b.count(ManifestDone))
+	}
+}
+
+func TestForceSendsWhatIsThere(t *testing.T) {
+	b := newBench(t)
+	p := &plan.Plan{Items: []plan.Item{b.push(images(1)[0], "a", "c", "t")}}
+	for i, want := range []int{3, 0, 3} {
+		puts := counting()
+		b.wrapDst = puts.wrap
+		report, err := b.run(p, Options{Force: i == 2})
+		if err != nil || len(report.Failures) > 0 || len(puts.put) != want {
+			t.Fatalf("run %d: %v %v, %d blobs put, want %d", i, err, report.Failures, len(puts.put), want)
+		}
+	}
+}
