@@ -61,15 +61,13 @@ func expandOne(ctx context.Context, regs *Registries, m imagelist.Mapping, obs O
 // lastReleases lets a release image wait for the components beside it: VERSION
 // for VERSION-cli and the others.
 func lastReleases(found []plan.Mapping, matched []string) {
-	for i := range found {
-		tag := found[i].Source.Tag
+	for i, tag := range matched {
 		if len(imagelist.Releases([]string{tag})) == 0 {
 			continue
 		}
-		for _, other := range matched {
+		for j, other := range matched {
 			if strings.HasPrefix(other, tag+"-") {
-				found[i].Last = true
-				break
+				found[i].Last, found[i].Release, found[j].Release = true, tag, tag
 			}
 		}
 	}

@@ -97,7 +97,7 @@ func copyOnce(ctx context.Context, regs *Registries, wishes []Wish, o CopyOption
 	}
 	done()
 	if err == nil && len(failed) > 0 {
-		err = ErrSome
+		err = &severalError{fmt.Errorf("%w: %d of %d images failed", ErrSome, len(failed), len(wishes)), worst(failed)}
 	}
 	return result, err
 }

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/airbridge-dev/airbridge/internal/engine"
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/plan"
 	"github.com/airbridge-dev/airbridge/internal/ref"
@@ -100,7 +101,31 @@ func Plan(ctx context.Context, regs *Registries, wishes []Wish, o PlanOptions) (
 	if err := g.Wait(); err != nil {
 		return nil, nil, err
 	}
+	if o.ContinueOnError {
+		holdBack(wishes, items, failed)
+	}
 	return gather(items, skipped, failed)
+}
+
+// holdBack makes failures of the release images whose components could not be
+// planned: the others go on, but a release must not be found without them.
+func holdBack(wishes []Wish, items []*plan.Item, failed []error) {
+	broken := map[string]bool{}
+	for i, w := range wishes {
+		if failed[i] != nil && !w.Last {
+			broken[w.Release] = true
+		}
+	}
+	for i, w := range wishes {
+		if items[i] == nil || !w.Last || !items[i].Todo() {
+			continue
+		}
+		for release := range broken {
+			if plan.SameRelease(w.Release, release) {
+				failed[i] = &repo.Error{Op: "copying", Ref: w.Source.String(), Err: engine.ErrHeldBack}
+			}
+		}
+	}
 }
 
 // claimWrites says which registries are written to before any is opened, so
@@ -164,7 +189,7 @@ func (p *planner) item(ctx context.Context, w Wish) (*plan.Item, error) {
 		}
 		root = d.Digest
 	}
-	item := &plan.Item{Ref: w.Source, Source: place, Root: root, Last: w.Last}
+	item := &plan.Item{Ref: w.Source, Source: place, Root: root, Last: w.Last, Release: w.Release}
 	if item.Targets, err = p.targets(w); err != nil {
 		return nil, err
 	}

@@ -8,7 +8,13 @@ import "github.com/airbridge-dev/airbridge/internal/ref"
 type Mapping struct {
 	Source       ref.Ref
 	Destinations []ref.Ref
-	// Last says that the image waits for all others of its run: a release
+	// Last says that the image waits for all others of its release: a release
 	// image, which must not be found before its components.
 	Last bool
+	// Release tells releases of one run apart: what one image waits for. Images
+	// with none belong to each.
+	Release string
 }
+
+// SameRelease reports whether one image may wait for the other.
+func SameRelease(a, b string) bool { return a == "" || b == "" || a == b }

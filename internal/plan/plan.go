@@ -56,9 +56,11 @@ type Item struct {
 	// where every target has the image, since then nothing was read.
 	Manifests []Manifest `json:"manifests,omitempty"`
 	Targets   []Target   `json:"targets"`
-	// Last says that the item waits until all others have succeeded: a release
-	// image, which must not be found before its components.
+	// Last says that the item waits until all others of its release have
+	// succeeded: a release image, which must not be found before its components.
 	Last bool `json:"last,omitempty"`
+	// Release is that of its Mapping.
+	Release string `json:"release,omitempty"`
 	// Skipped are the children left out of an index: by a filter, or missing
 	// at the source for good.
 	Skipped []Skipped `json:"skipped,omitempty"`
