@@ -222,6 +222,7 @@ var hints = []hintRow{
 	{on(repo.SideSource, is(fs.ErrNotExist)), "check the directory that --from-dir, --to-dir or --dir names; a shell variable in it may be unset"},
 	{on(repo.SideDestination, is(oci.ErrManifestBlobUnknown)), "the registry refuses lists whose images are not all there: copy the whole list without --filter-by-os, or push the one image with --keep-manifest-list=false"},
 	{is(oci.ErrUnauthorized), "log in with podman login, or name the credentials file with -a"},
+	{says("507 Insufficient Storage"), "the registry's disk is full: make room there and run the same command again; what it has is not sent again"},
 	{is(oci.ErrDenied), "the account may not do this there: check its rights on that repository"},
 	{releaseNotFound, "check the name and the tag of the release image: VERSION-ARCHITECTURE, as 4.14.3-x86_64"},
 	{on(repo.SideDestination, is(oci.ErrManifestBlobUnknown)), "the registry takes no list without all of its images: leave --filter-by-os out, or choose one platform with --keep-manifest-list=false"},

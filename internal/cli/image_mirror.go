@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -136,9 +136,10 @@ func (s *session) copy(ctx context.Context, wishes []mirror.Wish, o mirror.CopyO
 	if result == nil || result.Report == nil {
 		return err
 	}
-	// Durable first, then the word that it is done.
+	// Durable first, then the word that it is done. After a run that failed,
+	// closing mostly fails for the same reason.
 	if cerr := s.regs.Close(context.WithoutCancel(ctx)); cerr != nil {
-		return errors.Join(err, cerr)
+		return cmp.Or(err, cerr)
 	}
 	s.summary(result, s.app.Now().Sub(copying))
 	return err
