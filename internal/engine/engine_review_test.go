@@ -155,8 +155,11 @@ func TestCheckpointIsNotCut(t *testing.T) {
 	ims := images(2)
 	p := &plan.Plan{Items: []plan.Item{b.push(ims[0], "a", "c", "one"), b.push(ims[1], "a", "c", "two")}}
 	done := 0
-	// The layers of the first image are 8,000 bytes, the second brings 3,000 more.
-	_, err := Execute(ctx, p, b.find, Options{Images: 1, CheckpointEvery: 10000, Events: func(e Event) {
+	first := int64(0)
+	for _, blob := range ims[0].Blobs {
+		first += blob.Desc.Size
+	}
+	_, err := Execute(ctx, p, b.find, Options{Images: 1, CheckpointEvery: first + 1, Events: func(e Event) {
 		if e.Kind == ManifestDone {
 			done++
 		}
