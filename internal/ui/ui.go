@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/airbridge-dev/airbridge/internal/engine"
+	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/plan"
 )
 
@@ -114,19 +115,24 @@ func (u *UI) Event(e engine.Event) {
 	case Text, Quiet:
 		u.textEvent(e)
 	}
-	if e.Kind == engine.ManifestDone {
-		u.acknowledge(e)
+	switch e.Kind {
+	case engine.ManifestDone:
+		u.acknowledge(e.Desc.Digest, e)
+	case engine.ImagePresent:
+		u.acknowledge(e.Item.Root, e)
 	}
 }
 
-// acknowledge prints oc's line for a manifest that was written (oc.md 10.3).
-func (u *UI) acknowledge(e engine.Event) {
+// acknowledge prints oc's line for a manifest that is where it was to go
+// (oc.md 10.3). oc writes manifests again that are there, and prints them;
+// scripts that read digests from the lines find the same ones here.
+func (u *UI) acknowledge(d oci.Digest, e engine.Event) {
 	u.erase()
 	if len(e.Target.Tags) == 0 {
-		fmt.Fprintf(u.o.Out, "%s %s\n", e.Desc.Digest, e.Target.Place)
+		fmt.Fprintf(u.o.Out, "%s %s\n", d, e.Target.Place)
 	}
 	for _, tag := range e.Target.Tags {
-		fmt.Fprintf(u.o.Out, "%s %s:%s\n", e.Desc.Digest, e.Target.Place, tag)
+		fmt.Fprintf(u.o.Out, "%s %s:%s\n", d, e.Target.Place, tag)
 	}
 }
 

@@ -153,7 +153,7 @@ func TestJSONEvents(t *testing.T) {
 	if got := strings.Join(kinds, " "); got != "info blob manifest present failed failed checkpoint" {
 		t.Errorf("events %s", got)
 	}
-	if strings.Count(out.String(), "sha256:") != 2 {
+	if strings.Count(out.String(), "sha256:") != 4 {
 		t.Errorf("standard output keeps oc's lines, got %q", out)
 	}
 }
