@@ -58,7 +58,7 @@ type planner struct {
 
 	mu       sync.Mutex
 	opened   map[plan.Place]repo.Repo
-	cache    map[cacheKey]fetched
+	cache    map[cacheKey]*fetched
 	presence map[plan.Place]*destination
 }
 
@@ -67,16 +67,19 @@ type cacheKey struct {
 	digest oci.Digest
 }
 
+// fetched is a manifest that is read once; whoever else wants it waits.
 type fetched struct {
+	once sync.Once
 	desc oci.Descriptor
 	body []byte
+	err  error
 }
 
 // Plan pins every wish to a digest and lists what has to be moved. The second
 // result are the images that could not be planned; with any and without
 // ContinueOnError the plan must not be executed.
 func Plan(ctx context.Context, regs *Registries, wishes []Wish, o PlanOptions) (*plan.Plan, []error, error) {
-	p := &planner{regs: regs, o: o, opened: map[plan.Place]repo.Repo{}, cache: map[cacheKey]fetched{}, presence: map[plan.Place]*destination{}}
+	p := &planner{regs: regs, o: o, opened: map[plan.Place]repo.Repo{}, cache: map[cacheKey]*fetched{}, presence: map[plan.Place]*destination{}}
 	if err := p.claimWrites(wishes); err != nil {
 		return nil, nil, err
 	}
@@ -179,7 +182,7 @@ func isGone(err error) bool {
 func (p *planner) item(ctx context.Context, w Wish) (*plan.Item, error) {
 	src, place, err := p.source(ctx, w)
 	if err != nil {
-		return nil, sourceError(w.Source, err)
+		return nil, err
 	}
 	root := w.Source.Digest
 	if root.IsZero() {
@@ -200,22 +203,33 @@ func (p *planner) item(ctx context.Context, w Wish) (*plan.Item, error) {
 	if err := walk.root(ctx, root); err != nil {
 		return nil, err
 	}
+	if item.Root != root { // one image takes the place of its list, and may be there
+		return item, p.findPresent(ctx, item)
+	}
 	return item, nil
 }
 
 // source returns where an image is read: beside the wish's medium if it is
-// there, else where its reference says.
+// there, else where its reference says. What is damaged beside it, or does not
+// answer, is an error and no reason to go elsewhere.
 func (p *planner) source(ctx context.Context, w Wish) (repo.Repo, plan.Place, error) {
 	if !w.Beside.IsZero() {
 		rp, place, err := p.open(ctx, w.Beside)
-		if err != nil {
-			return nil, plan.Place{}, err
+		if err == nil {
+			_, err = rp.Resolve(ctx, repo.ByDigest(w.Source.Digest))
 		}
-		if _, err := rp.Resolve(ctx, repo.ByDigest(w.Source.Digest)); err == nil {
+		if err == nil {
 			return rp, place, nil
 		}
+		if !oci.IsNotFound(err) && !isRefused(err) {
+			return nil, place, sourceError(w.Beside.WithDigest(w.Source.Digest), err)
+		}
 	}
-	return p.open(ctx, w.Source)
+	rp, place, err := p.open(ctx, w.Source)
+	if err != nil {
+		return nil, place, sourceError(w.Source, err)
+	}
+	return rp, place, nil
 }
 
 func (p *planner) open(ctx context.Context, r ref.Ref) (repo.Repo, plan.Place, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/plan"
 	"github.com/airbridge-dev/airbridge/internal/repo"
 )
@@ -23,7 +24,7 @@ func Preflight(ctx context.Context, regs *Registries, p *plan.Plan) error {
 			return err
 		}
 		if asked[place.Registry] == 0 {
-			if err := checkSpace(ctx, regs, reg, p, place.Registry); err != nil {
+			if err := checkSpace(ctx, reg, p, place.Registry); err != nil {
 				return err
 			}
 		}
@@ -64,7 +65,7 @@ func checkPush(ctx context.Context, reg repo.Registry, place plan.Place) error {
 }
 
 // checkSpace compares what is missing with what the disk can take.
-func checkSpace(ctx context.Context, regs *Registries, reg repo.Registry, p *plan.Plan, key string) error {
+func checkSpace(ctx context.Context, reg repo.Registry, p *plan.Plan, key string) error {
 	space, ok := reg.(repo.Space)
 	if !ok {
 		return nil
@@ -77,59 +78,52 @@ func checkSpace(ctx context.Context, regs *Registries, reg repo.Registry, p *pla
 	if err != nil || total <= free {
 		return err
 	}
-	held, err := heldBytes(ctx, regs, p, key)
+	held, err := heldBytes(ctx, reg, p, key)
 	if err != nil || total-held <= free {
 		return err
 	}
 	return &repo.SpaceError{Path: reg.Name(), Need: total - held, Free: free}
 }
 
-// heldBytes counts what an earlier run has brought already. It is asked only
-// where space looks short.
-func heldBytes(ctx context.Context, regs *Registries, p *plan.Plan, key string) (int64, error) {
-	reg, err := regs.Find(ctx, key)
-	if err != nil {
-		return 0, err
-	}
-	seen := map[plan.Place]map[string]bool{}
-	held := int64(0)
+// heldBytes counts what an earlier run has brought already, each blob once as
+// the plan does. It is asked only where space looks short.
+func heldBytes(ctx context.Context, reg repo.Registry, p *plan.Plan, key string) (int64, error) {
+	held := map[oci.Digest]int64{}
 	for i := range p.Items {
 		for _, t := range p.Items[i].Targets {
 			if t.Registry != key || t.Present {
 				continue
 			}
-			n, err := heldOf(ctx, reg, t.Place, &p.Items[i], seen)
-			if err != nil {
+			if err := addHeld(ctx, reg, t.Place.Repo, p.Items[i].Blobs(), held); err != nil {
 				return 0, err
 			}
-			held += n
 		}
 	}
-	return held, nil
+	sum := int64(0)
+	for _, size := range held {
+		sum += size
+	}
+	return sum, nil
 }
 
-func heldOf(ctx context.Context, reg repo.Registry, at plan.Place, item *plan.Item, seen map[plan.Place]map[string]bool) (int64, error) {
-	rp, err := reg.Repo(at.Repo)
+// addHeld adds those of the blobs that a repository has.
+func addHeld(ctx context.Context, reg repo.Registry, name string, blobs []oci.Descriptor, held map[oci.Digest]int64) error {
+	rp, err := reg.Repo(name)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	blobs := item.Blobs()
 	missing, err := rp.Missing(ctx, blobs)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	if seen[at] == nil {
-		seen[at] = map[string]bool{}
-	}
+	lacks := map[oci.Digest]bool{}
 	for _, m := range missing {
-		seen[at][m.Digest.String()] = true
+		lacks[m.Digest] = true
 	}
-	held := int64(0)
 	for _, b := range blobs {
-		if k := b.Digest.String(); !seen[at][k] {
-			seen[at][k] = true
-			held += b.Size
+		if !lacks[b.Digest] {
+			held[b.Digest] = b.Size
 		}
 	}
-	return held, nil
+	return nil
 }

@@ -39,7 +39,7 @@ func (p *planner) findPresent(ctx context.Context, item *plan.Item) error {
 			continue
 		}
 		present, err := p.present(ctx, d, *t, item.Root)
-		if errors.Is(err, oci.ErrUnauthorized) || errors.Is(err, oci.ErrDenied) {
+		if isRefused(err) {
 			continue // whether we may push is another question, asked once for all images
 		}
 		if err != nil && !p.o.IgnoreDestination {
@@ -166,4 +166,9 @@ func ignoreNotFound(err error) error {
 		return nil
 	}
 	return err
+}
+
+// isRefused reports an answer that says nothing of whether something is there.
+func isRefused(err error) bool {
+	return errors.Is(err, oci.ErrUnauthorized) || errors.Is(err, oci.ErrDenied)
 }

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -32,25 +33,39 @@ func (w *walker) root(ctx context.Context, d oci.Digest) error {
 		return nil
 	}
 	kept := w.p.filter(m.Manifests)
-	if len(kept) == 0 && len(m.Manifests) > 0 {
-		return fmt.Errorf("%s: no image in the list matches the platform filter; it has %s", w.item.Ref, platforms(m.Manifests))
-	}
 	if w.p.o.Single && !w.p.o.Filter.All() && len(kept) == 1 {
 		w.item.Root = kept[0].Digest
 		return w.root(ctx, kept[0].Digest)
 	}
-	return w.index(ctx, desc, body, m, 1)
+	err = w.index(ctx, desc, body, m, 1)
+	if !errors.Is(err, errNothingLeft) {
+		return err
+	}
+	if len(w.item.Skipped) > 0 {
+		return sourceError(w.item.Ref, oci.ErrManifestUnknown.With("the source has none of the images of the list"))
+	}
+	return fmt.Errorf("%s: no image in the list matches the platform filter; it has %s", w.item.Ref, platforms(m.Manifests))
 }
+
+// errNothingLeft says that no child of an index goes along.
+var errNothingLeft = errors.New("no image of the list is left")
 
 // index walks the children of an index, then adds it.
 func (w *walker) index(ctx context.Context, desc oci.Descriptor, body []byte, m *oci.Manifest, depth int) error {
 	if depth > oci.MaxDepth {
 		return sourceError(w.item.Ref, fmt.Errorf("indexes are nested more than %d deep", oci.MaxDepth))
 	}
+	left := 0
 	for _, child := range w.p.filter(m.Manifests) {
 		if err := w.child(ctx, child, depth); err != nil {
 			return err
 		}
+		if w.seen[child.Digest] {
+			left++
+		}
+	}
+	if left == 0 && len(m.Manifests) > 0 {
+		return errNothingLeft
 	}
 	w.add(desc, body, m)
 	return nil
@@ -68,11 +83,15 @@ func (w *walker) child(ctx context.Context, child oci.Descriptor, depth int) err
 	if err != nil {
 		return sourceError(w.item.Ref, fmt.Errorf("manifest %s of the list: %w", child.Digest, err))
 	}
-	if m.IsIndex() {
-		return w.index(ctx, desc, body, m, depth+1)
+	if !m.IsIndex() {
+		w.add(desc, body, m)
+		return nil
 	}
-	w.add(desc, body, m)
-	return nil
+	err = w.index(ctx, desc, body, m, depth+1)
+	if errors.Is(err, errNothingLeft) {
+		return nil
+	}
+	return err
 }
 
 // filter returns the children that go along; one without a platform always does.
@@ -127,20 +146,18 @@ func (w *walker) read(ctx context.Context, d oci.Digest) (oci.Descriptor, []byte
 func (w *walker) fetch(ctx context.Context, d oci.Digest) (oci.Descriptor, []byte, error) {
 	key := cacheKey{w.place, d}
 	w.p.mu.Lock()
-	f, ok := w.p.cache[key]
-	w.p.mu.Unlock()
-	if ok {
-		return f.desc, f.body, nil
+	f := w.p.cache[key]
+	if f == nil {
+		f = &fetched{}
+		w.p.cache[key] = f
 	}
-	desc, body, err := w.src.Manifest(ctx, repo.ByDigest(d))
-	if err != nil {
-		return desc, nil, err
-	}
-	desc.Digest = d
-	w.p.mu.Lock()
-	w.p.cache[key] = fetched{desc.Bare(), body}
 	w.p.mu.Unlock()
-	return desc, body, nil
+	f.once.Do(func() {
+		f.desc, f.body, f.err = w.src.Manifest(ctx, repo.ByDigest(d))
+		f.desc = f.desc.Bare()
+		f.desc.Digest = d
+	})
+	return f.desc, f.body, f.err
 }
 
 func platforms(children []oci.Descriptor) string {
