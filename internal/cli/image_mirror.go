@@ -118,6 +118,7 @@ func (a *App) runImageMirror(ctx context.Context, g *globalFlags, f *imageMirror
 
 // copy runs the copy and prints what oc prints around it (oc.md 10.3).
 func (s *session) copy(ctx context.Context, wishes []mirror.Wish, o mirror.CopyOptions) error {
+	s.app.boundMemory(len(wishes))
 	started := s.app.Now()
 	copying := started
 	result, err := mirror.Copy(ctx, s.regs, wishes, o, s.observer(func(p *plan.Plan) {
@@ -141,21 +142,30 @@ func (s *session) copy(ctx context.Context, wishes []mirror.Wish, o mirror.CopyO
 	if cerr := s.regs.Close(context.WithoutCancel(ctx)); cerr != nil {
 		return cmp.Or(err, cerr)
 	}
-	s.summary(result, s.app.Now().Sub(copying))
+	s.summary(result, s.app.Now().Sub(copying), isInterrupt(ctx, err))
 	return err
 }
 
-// summary says what came of a run, also of one in which some images failed.
-func (s *session) summary(r *mirror.Result, took time.Duration) {
+// summary says what came of a run, also of one in which some images failed or
+// that was cut short.
+func (s *session) summary(r *mirror.Result, took time.Duration, cut bool) {
+	verb := "completed in"
+	if cut {
+		verb = "stopped after"
+	}
 	rate := float64(r.Report.Bytes) / max(took.Seconds(), 0.001)
-	s.ui.Info("Mirroring completed in %s (%s)", ui.Duration(took), ui.Rate(rate))
-	t, failed := r.Plan.Totals(), ""
-	if n := len(r.Report.Failures) + len(r.Planning); n > 0 {
+	s.ui.Info("Mirroring %s %s (%s)", verb, ui.Duration(took), ui.Rate(rate))
+	t, failed, left := r.Plan.Totals(), "", ""
+	bad := r.Report.FailedImages()
+	if n := bad + len(r.Planning); n > 0 {
 		failed = fmt.Sprintf("%d failed, ", n)
 	}
-	s.ui.Info("%d images: %s%d copied, %d there before, %d skipped; %d layers sent, %d linked, %d there before; %s transferred",
-		t.Images+len(r.Plan.Skipped)+len(r.Planning), failed, t.Images-t.Present-len(r.Report.Failures), t.Present, len(r.Plan.Skipped),
-		r.Report.Sent, r.Report.Mounted, r.Report.Present, ui.Size(r.Report.Bytes))
+	if n := t.Images - t.Present - r.Report.Copied - bad; n > 0 {
+		left = fmt.Sprintf(", %d left", n)
+	}
+	s.ui.Info("%s: %s%d copied, %d there before, %d skipped%s; %s sent, %d linked, %d there before; %s transferred",
+		ui.Count(t.Images+len(r.Plan.Skipped)+len(r.Planning), "image"), failed, r.Report.Copied, t.Present, len(r.Plan.Skipped), left,
+		ui.Count(r.Report.Sent, "layer"), r.Report.Mounted, r.Report.Present, ui.Size(r.Report.Bytes))
 }
 
 // mappings reads what is to be copied: arguments, and the files of -f.

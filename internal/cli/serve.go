@@ -4,14 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/airbridge-dev/airbridge/internal/mirror"
-	"github.com/airbridge-dev/airbridge/internal/repo"
 	"github.com/airbridge-dev/airbridge/internal/server"
 	"github.com/airbridge-dev/airbridge/internal/ui"
 )
@@ -61,31 +62,50 @@ func (a *App) runServe(ctx context.Context, g *globalFlags, f *serveFlags, dir s
 	if f.writable && f.readOnly {
 		return usagef("--writable and --read-only contradict each other")
 	}
+	if _, _, err := net.SplitHostPort(f.addr); err != nil {
+		return usagef("--addr must be HOST:PORT, as 127.0.0.1:5000 or :5000, not %q", f.addr)
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", f.addr)
 	if err != nil {
 		return fmt.Errorf("listening on %s: %w", f.addr, err)
 	}
 	defer listener.Close()
-	wantWrite := !f.readOnly && (f.writable || isLoopback(listener.Addr()))
-	d, err := a.openServed(ctx, u, dir, mirror.DirectoryOptions{Write: wantWrite, Sparse: f.sparse})
+	local := isLoopback(listener.Addr())
+	d, err := a.openServed(ctx, u, dir, mirror.DirectoryOptions{Write: !f.readOnly && (f.writable || local), Sparse: f.sparse}, f.writable)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close(context.WithoutCancel(ctx))) }()
+	tellReach(u, f, d, local)
 	return a.listen(ctx, u, listener, d)
 }
 
+// tellReach says what a server that other machines can reach lets them do.
+func tellReach(u *ui.UI, f *serveFlags, d *served, local bool) {
+	switch {
+	case local:
+	case d.writable:
+		u.Warn("everybody who can reach %s may push: there are no accounts, and no TLS", f.addr)
+	case d.Form == mirror.FormStore && !f.readOnly && !f.writable:
+		u.Info("other machines may pull only; --writable lets them push")
+	}
+}
+
 // openServed opens a directory for serving: a store for writing where that is
-// wanted and nobody else does, else read-only.
-func (a *App) openServed(ctx context.Context, u *ui.UI, dir string, o mirror.DirectoryOptions) (*served, error) {
+// wanted and possible and nobody else does, else read-only. Where the user
+// insists on pushes, a directory that takes none is an error.
+func (a *App) openServed(ctx context.Context, u *ui.UI, dir string, o mirror.DirectoryOptions, insists bool) (*served, error) {
 	o.Holder, o.Now = a.program()+" serve"+strings.TrimPrefix(a.holder(), a.program()), a.Now
 	form, err := mirror.FormOf(dir)
 	if err != nil {
 		return nil, err
 	}
+	if insists && form != mirror.FormStore {
+		return nil, &hinted{fmt.Errorf("%s is a %s, which takes no pushes", dir, form), "make a store with airbridge store init, and copy into it with image mirror --from-dir=" + dir}
+	}
 	o.Write = o.Write && form == mirror.FormStore
 	d, err := mirror.OpenDirectory(ctx, dir, o)
-	if locked := (*repo.LockedError)(nil); errors.As(err, &locked) && o.Write {
+	if o.Write && (isLocked(err) || !insists && isUnwritable(err)) {
 		u.Warn("%v; serving it read-only, following what is written", err)
 		o.Write = false
 		d, err = mirror.OpenDirectory(ctx, dir, o)
@@ -94,6 +114,11 @@ func (a *App) openServed(ctx context.Context, u *ui.UI, dir string, o mirror.Dir
 		return nil, err
 	}
 	return &served{Directory: d, writable: o.Write}, nil
+}
+
+// isUnwritable reports whether an error says that a place can only be read.
+func isUnwritable(err error) bool {
+	return errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)
 }
 
 type served struct {

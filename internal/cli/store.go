@@ -28,7 +28,7 @@ as oc and image mirror write them, and OCI image layouts.`,
 func (a *App) storeInit() *cobra.Command {
 	return &cobra.Command{
 		Use:     "init DIR",
-		Short:   "Make a store of a new or empty directory",
+		Short:   "Make a store of a directory that holds no images yet",
 		Example: `  airbridge store init /media/disk`,
 		Args:    oneDirectory,
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -71,7 +71,7 @@ func (a *App) runList(ctx context.Context, _ *globalFlags, dir, output string) (
 		return err
 	}
 	if output == "json" {
-		return a.printJSON(usage)
+		return a.printJSON(wireUsage(usage))
 	}
 	w := tabwriter.NewWriter(a.Stdout, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(w, "REPOSITORY\tTAGS\tMANIFESTS\tBLOBS\tSIZE\n")
@@ -81,9 +81,32 @@ func (a *App) runList(ctx context.Context, _ *globalFlags, dir, output string) (
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.Stdout, "\n%s %s: %d repositories, %d blobs and manifests, %s\n",
+	fmt.Fprintf(a.Stdout, "\n%s %s, repositories: %d, blobs and manifests: %d, size: %s\n",
 		d.Form, dir, len(usage.Repositories), usage.Blobs, ui.Size(usage.Bytes))
 	return nil
+}
+
+// usageJSON is the output of store ls -o json. Sizes are in bytes.
+type usageJSON struct {
+	Repositories []repositoryJSON `json:"repositories"`
+	Blobs        int              `json:"blobs"` // manifests too, each digest once
+	Bytes        int64            `json:"bytes"`
+}
+
+type repositoryJSON struct {
+	Name      string `json:"name"`
+	Tags      int    `json:"tags"`
+	Manifests int    `json:"manifests"`
+	Blobs     int    `json:"blobs"`
+	Bytes     int64  `json:"bytes"`
+}
+
+func wireUsage(u registry.Usage) usageJSON {
+	out := usageJSON{Repositories: []repositoryJSON{}, Blobs: u.Blobs, Bytes: u.Bytes}
+	for _, r := range u.Repositories {
+		out.Repositories = append(out.Repositories, repositoryJSON(r))
+	}
+	return out
 }
 
 func (a *App) printJSON(v any) error {
@@ -146,7 +169,7 @@ func (a *App) runVerify(ctx context.Context, g *globalFlags, dir string, repair 
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(a.Stdout, "removed: %d damaged blobs\n", damaged.removed)
+		fmt.Fprintf(a.Stdout, "removed: %s\n", ui.Count(damaged.removed, "damaged blob"))
 	}
 	return damaged
 }
@@ -158,7 +181,7 @@ type damagedError struct {
 }
 
 func (e *damagedError) Error() string {
-	return fmt.Sprintf("%s is damaged: %d digests are not as they should be", e.dir, e.count)
+	return fmt.Sprintf("%s is damaged in %s", e.dir, ui.Count(e.count, "place"))
 }
 
 func (e *damagedError) Hint() string {
@@ -179,6 +202,9 @@ store must not be in use; content younger than --grace stays.`,
   airbridge store gc /srv/mirror --grace=0s`,
 		Args: oneDirectory,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.Grace < 0 {
+				return usagef("--grace must not be negative, got %s", o.Grace)
+			}
 			return a.runCollect(cmd.Context(), g, args[0], o)
 		},
 	}

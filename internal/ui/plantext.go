@@ -12,9 +12,10 @@ import (
 
 // Summary says in a line what is about to be copied.
 func Summary(t plan.Totals) string {
-	s := fmt.Sprintf("%d images to copy: %d manifests, %d layers, at most %s", t.Images-t.Present, t.Manifests, t.Blobs, Size(t.Bytes))
+	s := fmt.Sprintf("%s to copy: %s, %s, at most %s",
+		Count(t.Images-t.Present, "image"), Count(t.Manifests, "manifest"), Count(t.Blobs, "layer"), Size(t.Bytes))
 	if t.Present > 0 {
-		s += fmt.Sprintf("; %d images are there already", t.Present)
+		s += fmt.Sprintf("; there already: %d", t.Present)
 	}
 	return s
 }
@@ -62,7 +63,7 @@ func placeText(b *strings.Builder, p *plan.Plan, place plan.Place) {
 		fmt.Fprintf(b, "      %s\n", m)
 	}
 	if present > 0 {
-		fmt.Fprintf(b, "    present: %d images are there already\n", present)
+		fmt.Fprintf(b, "    present: %s there already\n", Count(present, "image"))
 	}
 	fmt.Fprintf(b, "  stats: unique=%d size=%s\n", len(blobs), Size(total))
 }

@@ -188,10 +188,10 @@ func TestPlanText(t *testing.T) {
     manifests:
       ` + m + ` -> v1
       ` + m + ` -> v2
-    present: 1 images are there already
+    present: 1 image there already
   stats: unique=2 size=11.00MiB
 
-total: 1 images to copy: 1 manifests, 2 layers, at most 11.00MiB; 1 images are there already
+total: 1 image to copy: 1 manifest, 2 layers, at most 11.00MiB; there already: 1
 `
 	if got := PlanText(p); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
