@@ -46,12 +46,17 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"multi":    cmdMulti,    // multi VAR version: pushes a release of two platforms, MULTI=ref
 }
 
+// raceOptions lets a program that was built with the race detector end at once;
+// else each waits for a second, in case another thread still has a race to tell.
+const raceOptions = "atexit_sleep_ms=10"
+
 // setup gives each script a home of its own and no credentials of ours.
 func setup(env *testscript.Env) error {
 	home := env.WorkDir + "/home"
 	env.Setenv("HOME", home)
 	env.Setenv("XDG_RUNTIME_DIR", home)
 	env.Setenv("TMPDIR", env.WorkDir+"/tmp")
+	env.Setenv("GORACE", raceOptions)
 	env.Values["registries"] = map[string]*fakeRegistry{}
 	env.Values["crowds"] = map[string]*crowd{}
 	return os.MkdirAll(home, 0o755)

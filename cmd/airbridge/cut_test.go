@@ -133,7 +133,7 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), path, args...)
-	cmd.Env = []string{"HOME=" + t.TempDir(), "PATH=" + filepath.Dir(path)}
+	cmd.Env = []string{"HOME=" + t.TempDir(), "PATH=" + filepath.Dir(path), "GORACE=" + raceOptions}
 	return cmd
 }
 

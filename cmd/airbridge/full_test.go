@@ -113,7 +113,7 @@ func mountSmall(t *testing.T) string {
 		peer.Missing(t, "mounting a small disk: "+err.Error()+": "+string(out))
 	}
 	t.Cleanup(func() {
-		if out, err := exec.Command("umount", "-l", dir).CombinedOutput(); err != nil { //nolint:noctx // the test's context has ended
+		if out, err := exec.Command("umount", "-l", dir).CombinedOutput(); err != nil {
 			t.Errorf("umount: %v: %s", err, out)
 		}
 	})

@@ -156,8 +156,8 @@ func (p *process) calls() ([]call, error) {
 // aimed at brought the end. serving says that it was a server.
 func (p *process) hit(a aim, serving bool) (phase, error) {
 	calls, err := p.calls()
-	for i := len(calls) - 1; i >= 0; i-- {
-		if calls[i].name == a.call {
+	for i, c := range slices.Backward(calls) {
+		if c.name == a.call {
 			return classify(calls[:i+1], serving), err
 		}
 	}
@@ -187,8 +187,7 @@ func classify(calls []call, serving bool) phase {
 
 // inLog tells by the last lines that were written to the log, or were about to.
 func inLog(calls []call, serving bool) phase {
-	for i := len(calls) - 1; i >= 0; i-- {
-		c := calls[i]
+	for _, c := range slices.Backward(calls) {
 		if c.name != "write" || !strings.Contains(c.args, "/airbridge/facts") {
 			continue
 		}
