@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -21,15 +22,29 @@ type progress struct {
 	hosts   func() []Host
 
 	images, failed int
-	moved          int64 // bytes read from sources
-	spared         int64 // bytes that did not have to be
-	active         map[oci.Digest]*flight
+	moved          int64                // bytes read from sources, also those read again
+	there          int64                // bytes of what is at its destination
+	counted        map[located]struct{} // each once a registry, as the plan's totals have it
+	active         map[placed]*flight
 	samples        []sample // moved over time, for the rate
 }
 
+// located is content in a registry, placed in a repository.
+type located struct {
+	registry string
+	digest   oci.Digest
+}
+
+type placed struct {
+	plan.Place
+	digest oci.Digest
+}
+
+// flight is a blob on its way.
 type flight struct {
+	item *plan.Item
 	desc oci.Descriptor
-	to   string
+	to   plan.Place
 	got  int64
 }
 
@@ -39,41 +54,54 @@ type sample struct {
 }
 
 func newProgress(want plan.Totals, now time.Time, hosts func() []Host) progress {
-	return progress{want: want, started: now, hosts: hosts, active: map[oci.Digest]*flight{}, samples: []sample{{now, 0}}}
+	return progress{
+		want: want, started: now, hosts: hosts, counted: map[located]struct{}{},
+		active: map[placed]*flight{}, samples: []sample{{now, 0}},
+	}
 }
 
 func (p *progress) add(e engine.Event) {
+	at := placed{e.Target.Place, e.Desc.Digest}
 	switch e.Kind {
 	case engine.BlobStarted:
-		p.active[e.Desc.Digest] = &flight{desc: e.Desc, to: e.Target.Place.String()}
+		p.active[at] = &flight{item: e.Item, desc: e.Desc, to: e.Target.Place}
 	case engine.BlobBytes:
 		p.moved += e.Bytes
-		if f := p.active[e.Desc.Digest]; f != nil {
+		if f := p.active[at]; f != nil {
 			f.got += e.Bytes
 		}
 	case engine.BlobDone:
-		p.blobDone(e)
+		delete(p.active, at)
+		p.arrived(located{e.Target.Registry, e.Desc.Digest}, e.Desc.Size)
+	case engine.ManifestDone:
+		p.arrived(located{e.Target.Registry, e.Desc.Digest}, e.Desc.Size)
 	case engine.ImageDone:
 		p.images++
 	case engine.ImageFailed:
 		p.failed++
+		maps.DeleteFunc(p.active, func(_ placed, f *flight) bool { return f.item != nil && f.item == e.Item })
 	}
 }
 
-// blobDone counts a blob as done, whatever was read of it: a mount or a
-// resumed blob moves fewer bytes than its size.
-func (p *progress) blobDone(e engine.Event) {
-	got := int64(0)
-	if f := p.active[e.Desc.Digest]; f != nil {
-		got = f.got
-		delete(p.active, e.Desc.Digest)
-	}
-	if rest := e.Desc.Size - got; rest > 0 {
-		p.spared += rest
+// arrived counts content, whatever was read of it: a mount or a resumed blob
+// moves fewer bytes than its size.
+func (p *progress) arrived(what located, size int64) {
+	if _, before := p.counted[what]; !before {
+		p.counted[what] = struct{}{}
+		p.there += size
 	}
 }
 
-func (p *progress) done() int64 { return min(p.moved+p.spared, p.want.Bytes) }
+// done is how much of the plan's bytes has arrived or been read.
+func (p *progress) done() int64 {
+	sum := p.there
+	for at, f := range p.active {
+		if _, before := p.counted[located{at.Registry, at.digest}]; !before {
+			sum += min(f.got, f.desc.Size)
+		}
+	}
+	return min(sum, p.want.Bytes)
+}
 
 // rate is in bytes a second, over the last few seconds.
 func (p *progress) rate(now time.Time) float64 {

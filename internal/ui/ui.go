@@ -59,7 +59,7 @@ type UI struct {
 }
 
 // New returns a UI that shows no progress yet.
-func New(o Options) *UI { return &UI{o: o} }
+func New(o Options) *UI { return &UI{o: o, p: newProgress(plan.Totals{}, time.Time{}, nil)} }
 
 // Warn prints a warning.
 func (u *UI) Warn(format string, args ...any) { u.note("warning", fmt.Sprintf(format, args...)) }

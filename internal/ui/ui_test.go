@@ -52,7 +52,7 @@ func TestProgressOnATerminal(t *testing.T) {
 			return []Host{{Name: "quay.io", Active: 4, Limit: 6, Retries: 2, Wait: 3 * time.Second}}
 		})
 		u.Event(engine.Event{Kind: engine.BlobStarted, Desc: blob, Target: to})
-		u.Event(engine.Event{Kind: engine.BlobBytes, Desc: blob, Bytes: 5 << 20})
+		u.Event(engine.Event{Kind: engine.BlobBytes, Desc: blob, Target: to, Bytes: 5 << 20})
 		time.Sleep(time.Second)
 		synctest.Wait()
 		now := last(errs.String())
@@ -89,7 +89,7 @@ func TestProgressOffATerminalIsALineNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u, _, errs := screen(Text, false)
 		stop := u.Start(onePlan(), nil)
-		u.Event(engine.Event{Kind: engine.BlobBytes, Desc: blob, Bytes: 5 << 20})
+		u.Event(engine.Event{Kind: engine.BlobBytes, Desc: blob, Target: to, Bytes: 5 << 20})
 		time.Sleep(25 * time.Second)
 		synctest.Wait()
 		stop()
