@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,13 +46,45 @@ func (a *App) isOC() bool {
 
 // Run executes the command line and returns the exit code.
 func (a *App) Run(ctx context.Context) int {
+	out := &resultWriter{to: a.Stdout}
+	a.Stdout = out
 	root := a.root() //nolint:contextcheck // cobra hands the context to each command
 	root.SetArgs(a.Args[1:])
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
+		err = out.failure()
+	}
+	if err == nil {
 		return exitDone
 	}
 	return a.explain(ctx, cmd, err)
+}
+
+// resultWriter remembers that results could not be printed: a program that
+// reads them must not take a part for the whole.
+type resultWriter struct {
+	to  io.Writer
+	mu  sync.Mutex
+	err error
+}
+
+func (w *resultWriter) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n, err := w.to.Write(p)
+	if w.err == nil {
+		w.err = err
+	}
+	return n, err
+}
+
+func (w *resultWriter) failure() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		return nil
+	}
+	return &hinted{fmt.Errorf("printing results: %w", w.err), "the work itself is done; only what it prints is lost"}
 }
 
 func (a *App) root() *cobra.Command {
@@ -113,7 +146,8 @@ func (a *App) unknownCommand(cmd *cobra.Command, args []string) error {
 	if len(args) == 0 {
 		return nil
 	}
-	err := &unknownCommandError{name: strings.TrimPrefix(cmd.CommandPath()+" "+args[0], a.program()+" ")}
+	err := &unknownCommandError{name: strings.TrimPrefix(cmd.CommandPath()+" "+args[0], a.program()+" "), asOC: a.isOC()}
+	cmd.SuggestionsMinimumDistance = 2 // letters that may be wrong
 	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 		err.suggestion = cmd.CommandPath() + " " + near[0]
 	}

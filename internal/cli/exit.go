@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/airbridge-dev/airbridge/internal/auth"
 	"github.com/airbridge-dev/airbridge/internal/mirror"
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/repo"
@@ -48,7 +50,10 @@ func (e *hinted) Hint() string  { return e.hint }
 func (e *hinted) Unwrap() error { return e.error }
 
 // unknownCommandError is a command that we do not have.
-type unknownCommandError struct{ name, suggestion, next string }
+type unknownCommandError struct {
+	name, suggestion, next string
+	asOC                   bool // the program was started as oc
+}
 
 func (e *unknownCommandError) Error() string { return fmt.Sprintf("unknown command %q", e.name) }
 
@@ -58,8 +63,10 @@ func (e *unknownCommandError) Hint() string {
 		return "this is airbridge under the name of oc; the next oc on the PATH is " + e.next
 	case e.suggestion != "":
 		return "did you mean " + e.suggestion + "?"
+	case e.asOC:
+		return "this is airbridge under the name of oc, which has adm release mirror and image mirror; there is no other oc on the PATH"
 	}
-	return ""
+	return "see --help for the commands that there are"
 }
 
 // explain prints the error and its hint and returns the exit code.
@@ -211,7 +218,14 @@ func releaseNotFound(err error) bool {
 	return ok && e.Op == mirror.OpReadRelease && oci.IsNotFound(err)
 }
 
+// proxied reports whether it was the proxy that could not be reached.
+func proxied(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "proxyconnect"
+}
+
 var hints = []hintRow{
+	{as[*kv.CorruptError], "take the file from another copy of the store; without one, move airbridge/facts away and mirror into the store again: blobs that are there are used after a check"},
 	{as[*repo.LockedError], "stop the other process, or read the directory without writing: several readers may share a store"},
 	{as[*repo.SpaceError], "make room, or choose another directory; what is there already is not copied again"},
 	{is(syscall.ENOSPC), "the disk is full: make room and run the same command again; it goes on where it stopped"},
@@ -221,7 +235,10 @@ var hints = []hintRow{
 	{is(mirror.ErrNoImages), "--from-dir and --dir name the directory that holds v2/, a store, or an OCI layout"},
 	{on(repo.SideSource, is(fs.ErrNotExist)), "check the directory that --from-dir, --to-dir or --dir names; a shell variable in it may be unset"},
 	{on(repo.SideDestination, is(oci.ErrManifestBlobUnknown)), "the registry refuses lists whose images are not all there: copy the whole list without --filter-by-os, or push the one image with --keep-manifest-list=false"},
+	{says("the credentials used are those of"), "the registry does not take that user and password: check them, or log in again with podman login"},
 	{is(oci.ErrUnauthorized), "log in with podman login, or name the credentials file with -a"},
+	{says("unable to load --registry-config", "unable to load REGISTRY_AUTH_FILE"), "name a file that podman login --authfile FILE REGISTRY wrote, or a pull secret"},
+	{as[auth.Warning], "correct or remove that entry, or log in again with podman login"},
 	{says("507 Insufficient Storage"), "the registry's disk is full: make room there and run the same command again; what it has is not sent again"},
 	{is(oci.ErrDenied), "the account may not do this there: check its rights on that repository"},
 	{releaseNotFound, "check the name and the tag of the release image: VERSION-ARCHITECTURE, as 4.14.3-x86_64"},
@@ -231,8 +248,11 @@ var hints = []hintRow{
 	{says("does not speak TLS"), "the registry speaks plain http: add --insecure"},
 	{says("doesn't contain any IP SANs", "relies on legacy Common Name"), "the certificate names no host: it needs a subject alternative name (SAN) with the host or address used here"},
 	{says("tls: certificate required", "tls: bad certificate", "tls: unknown certificate"), "the registry wants a client certificate: put NAME.cert and NAME.key under certs.d"},
+	{as[x509.HostnameError], "the certificate is for other names: use one of them, or have it made for this one too"},
+	{says("certificate has expired or is not yet valid"), "renew the certificate, or set the clock of this machine right"},
 	{says("x509:", "tls: failed to verify"), "name the registry's authority with --certificate-authority, put it under certs.d, or add --insecure"},
+	{proxied, "the proxy does not answer: check HTTPS_PROXY and HTTP_PROXY, and name registries to be reached directly in NO_PROXY"},
 	{is(syscall.ECONNREFUSED), "nothing listens there: check the host and the port"},
 	{as[*net.DNSError], "the host name cannot be resolved from here: check it, and the proxy settings"},
-	{is(fs.ErrPermission), "this user may not read or write there"},
+	{is(fs.ErrPermission), "this user may not read or write there: what a run writes belongs to who started it"},
 }

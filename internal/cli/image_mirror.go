@@ -113,7 +113,8 @@ func (a *App) runImageMirror(ctx context.Context, g *globalFlags, f *imageMirror
 	if err != nil || f.dryRun {
 		return nameSource(list, err)
 	}
-	return s.tellMedia(ctx, wishes)
+	s.tellMedia(ctx, wishes)
+	return nil
 }
 
 // copy runs the copy and prints what oc prints around it (oc.md 10.3).
@@ -180,6 +181,9 @@ func (a *App) mappings(f *imageMirrorFlags, args []string) ([]imagelist.Mapping,
 			return nil, err
 		}
 		list = append(list, found...)
+	}
+	if len(list) == 0 && len(f.files) > 0 {
+		return nil, fmt.Errorf("%s: no line has a source and a destination", strings.Join(f.files, ", "))
 	}
 	if len(list) == 0 {
 		return nil, usagef("must specify at least one source and destination, as SRC DST, SRC=DST or -f FILE")

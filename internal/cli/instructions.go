@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 
@@ -30,10 +29,10 @@ func (a *App) tellRelease(s *session, f *releaseMirrorFlags, refs references, p 
 		report.Sources = cluster.MirrorSources(p.Sources(refs.from), mirrorsOf(refs.name))
 	}
 	s.ui.Result(report.String())
-	if f.dryRun || len(report.Sources) == 0 {
-		return nil
+	if !f.dryRun && len(report.Sources) > 0 {
+		s.writeInstructions([]string{s.mediumDir(refs.from)}, p.Version, report.Sources)
 	}
-	return s.writeInstructions([]string{s.mediumDir(refs.from)}, p.Version, report.Sources)
+	return nil
 }
 
 // uploadGlob selects the images of a release by their tags. oc's own, with a
@@ -56,18 +55,15 @@ func mirrorsOf(n release.Naming) []ref.Ref {
 
 // tellMedia writes the files for releases that came from a medium, which
 // image mirror does not print a block for.
-func (s *session) tellMedia(ctx context.Context, wishes []mirror.Wish) error {
+func (s *session) tellMedia(ctx context.Context, wishes []mirror.Wish) {
 	releases, err := mirror.ReleasesFromMedia(ctx, s.regs, wishes)
 	if err != nil {
 		s.ui.Warn("no instructions for clusters were written: %v", err)
 	}
 	for _, r := range releases {
 		sources := cluster.MirrorSources(r.Payload.Sources(r.From), []ref.Ref{r.To})
-		if err := s.writeInstructions([]string{s.mediumDir(r.From)}, r.Payload.Version, sources); err != nil {
-			return err
-		}
+		s.writeInstructions([]string{s.mediumDir(r.From)}, r.Payload.Version, sources)
 	}
-	return nil
 }
 
 // mediumDir is the directory of a release read from a medium, "" otherwise.
@@ -83,10 +79,10 @@ func (s *session) mediumDir(from ref.Ref) string {
 
 // writeInstructions writes mirror sets to mirror-VERSION beside the images of
 // the medium if it can be written, else in the working directory.
-func (s *session) writeInstructions(media []string, version string, sources []cluster.MirrorSource) error {
+func (s *session) writeInstructions(media []string, version string, sources []cluster.MirrorSource) {
 	files := cluster.Files("mirror-"+version, sources)
 	if len(files) == 0 {
-		return nil
+		return
 	}
 	var err error
 	for _, base := range append(media, ".") {
@@ -96,10 +92,11 @@ func (s *session) writeInstructions(media []string, version string, sources []cl
 		dir := filepath.Join(base, "mirror-"+version)
 		if err = writeFiles(dir, files); err == nil {
 			s.ui.Info("instructions for clusters are in %s: apply imageDigestMirrorSet.yaml, or imageContentSourcePolicy.yaml before OpenShift 4.13", dir)
-			return nil
+			return
 		}
 	}
-	return fmt.Errorf("writing instructions for clusters: %w", err)
+	// All images are there: oc writes no files at all, and would have ended well.
+	s.ui.Warn("instructions for clusters were not written: %v", err)
 }
 
 func writeFiles(dir string, files []cluster.File) error {

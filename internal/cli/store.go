@@ -154,6 +154,9 @@ func (a *App) runVerify(ctx context.Context, g *globalFlags, dir string, repair 
 	took := a.Now().Sub(started)
 	fmt.Fprintf(a.Stdout, "verified %d blobs, %s, %d manifests and %d tags in %s (%s)\n", report.Blobs, ui.Size(report.Bytes),
 		report.Manifests, report.Tags, ui.Duration(took), ui.Rate(float64(report.Bytes)/max(took.Seconds(), 0.001)))
+	if report.Unused > 0 {
+		fmt.Fprintf(a.Stdout, "unused: %s, %s: they belong to no image that this directory knows of\n", ui.Count(report.Unused, "blob"), ui.Size(report.UnusedBytes))
+	}
 	for _, damage := range report.Damages {
 		fmt.Fprintf(a.Stdout, "damaged: %s: %s\n", damage.Digest, damage.Reason)
 		for _, image := range damage.Images {

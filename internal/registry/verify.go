@@ -31,7 +31,11 @@ type Report struct {
 	Bytes     int64 // of them
 	Manifests int   // whose facts were derived again
 	Tags      int
-	Damages   []Damage // by digest
+	// Unused is content that belongs to no image: what was deleted and not yet
+	// collected, or images of which the facts were lost. It is no damage.
+	Unused      int
+	UnusedBytes int64
+	Damages     []Damage // by digest
 }
 
 // Damage is content, or what is known of it, that is not as it should be.
@@ -48,7 +52,7 @@ type Damage struct {
 // called now and then, once at a time. The error is of reading facts or lists;
 // damage to content is in the Report.
 func (r *Registry) Verify(ctx context.Context, progress func(Progress)) (Report, error) {
-	v := &verification{Registry: r, progress: progress, damages: map[oci.Digest]*Damage{}}
+	v := &verification{Registry: r, progress: progress, damages: map[oci.Digest]*Damage{}, used: map[oci.Digest]bool{}}
 	if err := v.hashAll(ctx); err != nil {
 		return v.report, err
 	}
@@ -60,6 +64,9 @@ func (r *Registry) Verify(ctx context.Context, progress func(Progress)) (Report,
 		if err := v.repository(ctx, &repository{r, name}); err != nil {
 			return v.report, err
 		}
+	}
+	if err := v.countUnused(ctx); err != nil {
+		return v.report, err
 	}
 	err = v.nameImages(ctx, all)
 	return v.report, err
@@ -73,6 +80,7 @@ type verification struct {
 	mu      sync.Mutex
 	done    Progress
 	damages map[oci.Digest]*Damage
+	used    map[oci.Digest]bool // that facts name
 	report  Report
 }
 
@@ -167,6 +175,20 @@ func (v *verification) judge(ctx context.Context, b cas.Blob) (string, error) {
 	return "", nil
 }
 
+// countUnused counts the content that no fact names.
+func (v *verification) countUnused(ctx context.Context) error {
+	for b, err := range v.blobs.Walk(ctx) {
+		if b.Digest.IsZero() && err != nil {
+			return err
+		}
+		if !v.used[b.Digest] {
+			v.report.Unused++
+			v.report.UnusedBytes += b.Size
+		}
+	}
+	return ctx.Err()
+}
+
 // repository derives the facts of one repository again.
 func (v *verification) repository(ctx context.Context, p *repository) error {
 	for m, err := range p.manifests(ctx, v.reads) {
@@ -174,6 +196,7 @@ func (v *verification) repository(ctx context.Context, p *repository) error {
 			return err
 		}
 		v.report.Manifests++
+		v.used[m.digest] = true
 		if err := v.manifest(ctx, p, m); err != nil {
 			return err
 		}
@@ -237,6 +260,7 @@ func (v *verification) blob(ctx context.Context, p *repository, b entry[repo.Blo
 	if !p.alive(b.fact) {
 		return nil
 	}
+	v.used[b.digest] = true
 	size, err := v.blobs.Stat(ctx, b.digest)
 	switch {
 	case errors.Is(err, oci.ErrBlobUnknown):

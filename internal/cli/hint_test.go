@@ -1,0 +1,38 @@
+package cli
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/airbridge-dev/airbridge/internal/store/kv"
+)
+
+// Hints that scripts cannot provoke, or only slowly.
+func TestHints(t *testing.T) {
+	refused := func(op string) error {
+		return &url.Error{Op: "Get", URL: "https://a/v2/", Err: &net.OpError{Op: op, Net: "tcp", Err: syscall.ECONNREFUSED}}
+	}
+	for want, err := range map[string]error{
+		"the proxy does not answer":              refused("proxyconnect"),
+		"nothing listens there":                  refused("dial"),
+		"the certificate is for other names":     &url.Error{Op: "Get", Err: x509.HostnameError{Certificate: &x509.Certificate{DNSNames: []string{"b"}}, Host: "a"}},
+		"renew the certificate":                  &url.Error{Op: "Get", Err: x509.CertificateInvalidError{Reason: x509.Expired}},
+		"name the registry's authority":          &url.Error{Op: "Get", Err: x509.UnknownAuthorityError{}},
+		"take the file from another copy":        &kv.CorruptError{Path: "x", Line: 3, Reason: "y"},
+		"the work itself is done":                (&resultWriter{err: errors.New("broken pipe")}).failure(),
+		"this is airbridge under the name of oc": &unknownCommandError{name: "get", asOC: true},
+		"the next oc on the PATH is /usr/bin/oc": &unknownCommandError{name: "get", asOC: true, next: "/usr/bin/oc"},
+		"did you mean airbridge image mirror?":   &unknownCommandError{name: "image mirorr", suggestion: "airbridge image mirror"},
+	} {
+		got := (&App{Args: []string{"airbridge"}}).hint(fmt.Errorf("reading a: %w", err))
+		if !strings.Contains(got, want) {
+			t.Errorf("%v\nhas the hint %q, want %q", err, got, want)
+		}
+	}
+}
