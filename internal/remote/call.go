@@ -171,7 +171,7 @@ func (h *host) judge(resp *http.Response, c call, err error) (*http.Response, er
 	}
 	e := h.failure(resp, c.missing)
 	if err != nil {
-		e.text = err.Error()
+		e.text = "redirected to what is no URL" // which may hold secrets
 	}
 	if e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden {
 		e.Hint = h.c.o.Credentials.Explain(h.name, c.scope.repo)
@@ -211,10 +211,13 @@ func (h *host) sendTo(ctx context.Context, own *link, c call, target *url.URL) (
 		return resp, nil
 	}
 	fresh, err := h.authorization(ctx, own, c.scope)
-	if err != nil || fresh == nil || t != nil && fresh.header == t.header {
-		return resp, err // nothing new to say: the refusal stands
+	if err == nil && (fresh == nil || t != nil && fresh.header == t.header) {
+		return resp, nil // nothing new to say: the refusal stands
 	}
 	drain(resp.Body)
+	if err != nil {
+		return nil, err
+	}
 	return h.roundTrip(ctx, own, c, request{target, fresh})
 }
 

@@ -181,7 +181,7 @@ func (p manifestPut) putOnce(ctx context.Context, target string, tags []string) 
 func (p manifestPut) read(resp *http.Response, target string) (putAnswer, error) {
 	told, err := oci.ParseDigest(resp.Header.Get("Docker-Content-Digest"))
 	if err == nil && told != p.desc.Digest && told.Algorithm() == p.desc.Digest.Algorithm() {
-		return putAnswer{}, p.r.corrupt(p.desc.Digest, "the registry took it as "+told.String())
+		return putAnswer{}, p.r.mistaken(p.desc.Digest, told)
 	}
 	return putAnswer{
 		byDigest: told == p.desc.Digest || target == p.desc.Digest.String(),

@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"iter"
 	"mime"
 	"net/http"
@@ -78,6 +79,12 @@ func (r *Repo) headDescriptor(resp *http.Response, t repo.Target) (oci.Descripto
 
 func (r *Repo) corrupt(d oci.Digest, reason string) error {
 	return &repo.CorruptError{Where: r.String(), Digest: d, Reason: reason}
+}
+
+// mistaken says that the registry made something else of what it was sent,
+// which was verified: no source is to blame.
+func (r *Repo) mistaken(sent, took oci.Digest) error {
+	return oci.ErrDigestInvalid.With(fmt.Sprintf("%s took %s as %s", r, sent, took))
 }
 
 // mediaType is an answer's Content-Type without parameters.

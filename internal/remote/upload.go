@@ -263,7 +263,7 @@ func (u *upload) finalCall() call {
 func (u *upload) finished(resp *http.Response) error {
 	told, err := oci.ParseDigest(resp.Header.Get("Docker-Content-Digest"))
 	if err == nil && told.Algorithm() == u.desc.Digest.Algorithm() && told != u.desc.Digest {
-		return u.r.corrupt(u.desc.Digest, "the registry took it as "+told.String())
+		return u.r.mistaken(u.desc.Digest, told)
 	}
 	return nil
 }
