@@ -9,7 +9,8 @@ import (
 
 // Explain says what is remarkable about the credentials used for a repository
 // that was refused (401), or "" : a secret that ends in a newline, a key for
-// the same host with another port or with none, a file that could not be read.
+// the same host with another port or with none, a file that could not be read,
+// files that do not have the host.
 // It never shows a secret.
 func (s *Store) Explain(host, repository string) string {
 	if s == nil {
@@ -28,7 +29,23 @@ func (s *Store) Explain(host, repository string) string {
 			return w.Error()
 		}
 	}
-	return ""
+	return s.none(strings.TrimSuffix(normalHost(host)+"/"+repository, "/"))
+}
+
+// none says that the files that were read have nothing for a place: a file in
+// another format, or the pull secret without the mirror's own entry.
+func (s *Store) none(place string) string {
+	paths := make([]string, len(s.files))
+	for i, f := range s.files {
+		if f.store != "" {
+			return "" // its helper was asked
+		}
+		paths[i] = f.path
+	}
+	if len(paths) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("there are no credentials for %q in %s", place, strings.Join(paths, " and "))
 }
 
 func explainEntry(e entry) string {

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -122,6 +123,7 @@ func (s *Store) load(p place) error {
 	if err != nil {
 		return err
 	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // which editors on Windows write
 	if len(strings.TrimSpace(string(data))) == 0 { // podman writes such files on logout
 		return nil
 	}

@@ -348,12 +348,28 @@ func TestExplain(t *testing.T) {
 		{"port.example:5001", "a", `"port.example:5000"`},
 		{"bare.example:443", "", `"bare.example"`},
 		{"ok.example", "a/b", `"ok.example/a"`},
-		{"none.example", "a", ""},
+		{"none.example", "a", `no credentials for "none.example/a" in `},
+		{"ok.example", "b", `no credentials for "ok.example/b" in `},
 	} {
 		got := s.Explain(c.host, c.repository)
 		if !strings.Contains(got, c.want) || (c.want == "") != (got == "") || strings.Contains(got, "geheim") {
 			t.Errorf("Explain(%s, %s) = %q, want %q in it", c.host, c.repository, got, c.want)
 		}
+	}
+}
+
+func TestExplainWithoutFiles(t *testing.T) {
+	if got := newHome(t).load().Explain("none.example", "a"); got != "" {
+		t.Errorf("without any file: %q", got)
+	}
+}
+
+// Editors on Windows begin a file with a byte order mark.
+func TestByteOrderMark(t *testing.T) {
+	h := newHome(t)
+	h.write(".docker/config.json", "\ufeff"+auths(entry("a.example", "u:p")))
+	if cred, err := h.load().For(t.Context(), "a.example", "b"); err != nil || cred.Username != "u" {
+		t.Errorf("user %q, %v", cred.Username, err)
 	}
 }
 
