@@ -207,6 +207,12 @@ func on(side repo.Side, also func(error) bool) func(error) bool {
 	}
 }
 
+// lockedByServer reports whether it is airbridge serve that holds a store.
+func lockedByServer(err error) bool {
+	locked, ok := errors.AsType[*repo.LockedError](err)
+	return ok && strings.Contains(locked.Holder, " serve")
+}
+
 func as[T error](err error) bool {
 	_, ok := errors.AsType[T](err)
 	return ok
@@ -226,6 +232,7 @@ func proxied(err error) bool {
 
 var hints = []hintRow{
 	{as[*kv.CorruptError], "take the file from another copy of the store; without one, move airbridge/facts away and mirror into the store again: blobs that are there are used after a check"},
+	{lockedByServer, "push to that server instead of into its directory, or start it with --read-only: it then follows what is written"},
 	{as[*repo.LockedError], "stop the other process, or read the directory without writing: several readers may share a store"},
 	{as[*repo.SpaceError], "make room, or choose another directory; what is there already is not copied again"},
 	{is(syscall.ENOSPC), "the disk is full: make room and run the same command again; it goes on where it stopped"},
@@ -236,6 +243,7 @@ var hints = []hintRow{
 	{on(repo.SideSource, is(fs.ErrNotExist)), "check the directory that --from-dir, --to-dir or --dir names; a shell variable in it may be unset"},
 	{on(repo.SideDestination, is(oci.ErrManifestBlobUnknown)), "the registry refuses lists whose images are not all there: copy the whole list without --filter-by-os, or push the one image with --keep-manifest-list=false"},
 	{says("the credentials used are those of"), "the registry does not take that user and password: check them, or log in again with podman login"},
+	{says("there are no credentials for"), "add the registry to that file with podman login --authfile FILE REGISTRY, or name another with -a"},
 	{is(oci.ErrUnauthorized), "log in with podman login, or name the credentials file with -a"},
 	{says("unable to load --registry-config", "unable to load REGISTRY_AUTH_FILE"), "name a file that podman login --authfile FILE REGISTRY wrote, or a pull secret"},
 	{as[auth.Warning], "correct or remove that entry, or log in again with podman login"},
