@@ -143,7 +143,7 @@ func (p *progress) fields(now time.Time) map[string]any {
 
 // screen is the state as lines that fit a terminal.
 func (p *progress) screen(now time.Time, columns, rows int) []string {
-	lines := []string{p.line(now)}
+	lines := wrap(p.line(now), columns-1)
 	if p.hosts != nil {
 		for _, h := range p.hosts() {
 			lines = append(lines, "  "+h.line())
@@ -156,6 +156,20 @@ func (p *progress) screen(now time.Time, columns, rows int) []string {
 		}
 	}
 	return lines[:min(len(lines), max(rows-1, 1))]
+}
+
+// wrap breaks a line after commas, so that a narrow terminal shows it whole.
+func wrap(line string, width int) []string {
+	var out []string
+	for _, part := range strings.SplitAfter(line, ", ") {
+		last := len(out) - 1
+		if last >= 0 && len(out[last])+len(strings.TrimRight(part, " ")) <= width {
+			out[last] += part
+			continue
+		}
+		out = append(out, part)
+	}
+	return out
 }
 
 func (h Host) line() string {
