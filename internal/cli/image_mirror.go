@@ -143,27 +143,23 @@ func (s *session) copy(ctx context.Context, wishes []mirror.Wish, o mirror.CopyO
 	if cerr := s.regs.Close(context.WithoutCancel(ctx)); cerr != nil {
 		return cmp.Or(err, cerr)
 	}
-	s.summary(result, s.app.Now().Sub(copying), isInterrupt(ctx, err))
+	s.summary(result, s.app.Now().Sub(copying))
 	return err
 }
 
 // summary says what came of a run, also of one in which some images failed or
 // that was cut short.
-func (s *session) summary(r *mirror.Result, took time.Duration, cut bool) {
-	verb := "completed in"
-	if cut {
-		verb = "stopped after"
+func (s *session) summary(r *mirror.Result, took time.Duration) {
+	t, bad := r.Plan.Totals(), r.Report.FailedImages()
+	verb, failed, left := "completed in", "", ""
+	if n := t.Images - t.Present - r.Report.Copied - bad; n > 0 {
+		verb, left = "stopped after", fmt.Sprintf(", %d left", n)
 	}
-	rate := float64(r.Report.Bytes) / max(took.Seconds(), 0.001)
-	s.ui.Info("Mirroring %s %s (%s)", verb, ui.Duration(took), ui.Rate(rate))
-	t, failed, left := r.Plan.Totals(), "", ""
-	bad := r.Report.FailedImages()
 	if n := bad + len(r.Planning); n > 0 {
 		failed = fmt.Sprintf("%d failed, ", n)
 	}
-	if n := t.Images - t.Present - r.Report.Copied - bad; n > 0 {
-		left = fmt.Sprintf(", %d left", n)
-	}
+	rate := float64(r.Report.Bytes) / max(took.Seconds(), 0.001)
+	s.ui.Info("Mirroring %s %s (%s)", verb, ui.Duration(took), ui.Rate(rate))
 	s.ui.Info("%s: %s%d copied, %d there before, %d skipped%s; %s sent, %d linked, %d there before; %s transferred",
 		ui.Count(t.Images+len(r.Plan.Skipped)+len(r.Planning), "image"), failed, r.Report.Copied, t.Present, len(r.Plan.Skipped), left,
 		ui.Count(r.Report.Sent, "layer"), r.Report.Mounted, r.Report.Present, ui.Size(r.Report.Bytes))
