@@ -98,7 +98,7 @@ func (a *App) runImageMirror(ctx context.Context, g *globalFlags, f *imageMirror
 		return err
 	}
 	defer s.close(ctx, &err)
-	wishes, err := mirror.Expand(ctx, s.regs, list, s.observer(nil))
+	wishes, err := mirror.Expand(ctx, s.regs, list, mirror.ExpandOptions{SkipMissing: f.skipMissing}, s.observer(nil))
 	if err != nil {
 		return nameSource(list, err)
 	}

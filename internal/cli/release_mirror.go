@@ -201,6 +201,11 @@ func (a *App) runReleaseMirror(ctx context.Context, g *globalFlags, f *releaseMi
 		return err
 	}
 	defer s.close(ctx, &err)
+	if !f.toMirror {
+		if err := s.regs.WillWrite(mirrorsOf(refs.name)...); err != nil {
+			return err
+		}
+	}
 	payload, err := mirror.ReadRelease(ctx, s.regs, refs.from)
 	if err != nil && refused(err) {
 		what, from := f.source(args)

@@ -10,13 +10,28 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/plan"
 )
 
+// ExpandOptions says what a source that is to be listed may lack.
+type ExpandOptions struct {
+	// SkipMissing passes over, with a warning, repositories that are gone.
+	SkipMissing bool
+}
+
 // Expand turns mappings into wishes: sources with wildcards are listed and
 // become one wish a tag. Where a wildcard takes in releases that its text does
 // not name (4.14.1* and 4.14.10), they are told to the observer.
-func Expand(ctx context.Context, regs *Registries, mappings []imagelist.Mapping, obs Observer) ([]Wish, error) {
+func Expand(ctx context.Context, regs *Registries, mappings []imagelist.Mapping, o ExpandOptions, obs Observer) ([]Wish, error) {
 	var all []plan.Mapping
+	for _, m := range mappings { // before any is opened to be read
+		if err := regs.WillWrite(m.Destinations...); err != nil {
+			return nil, err
+		}
+	}
 	for _, m := range mappings {
 		found, err := expandOne(ctx, regs, m, obs)
+		if o.SkipMissing && isGone(err) {
+			obs.Warn("Repository %s does not exist and will not be mirrored", m.Source)
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

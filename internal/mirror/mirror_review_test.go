@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/airbridge-dev/airbridge/internal/imagelist"
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/plan"
 	"github.com/airbridge-dev/airbridge/internal/ref"
@@ -389,4 +390,68 @@ func openPlace(t *testing.T, regs *Registries, r ref.Ref) (plan.Place, repo.Repo
 	}
 	rp, err := reg.Repo(place.Repo)
 	return place, rp, err
+}
+
+// mappings reads arguments as image mirror does.
+func mappings(t *testing.T, args ...string) []imagelist.Mapping {
+	t.Helper()
+	list, err := imagelist.ParseArgs(args)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// A directory that is listed for its tags and then written to is opened for
+// writing.
+func TestCopyWithinADirectoryByWildcard(t *testing.T) {
+	w := newWorld(t)
+	w.push("src.test/r/x:t1", image(1, sample.AMD64))
+	if _, err := Copy(t.Context(), w.regs, []Wish{wish("src.test/r/x:t1", "file://a:t1")}, CopyOptions{}, w.observer()); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.regs.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.regs = NewRegistries(w.regs.o)
+	wishes, err := Expand(t.Context(), w.regs, mappings(t, "file://a:t*", "file://b"), ExpandOptions{}, w.observer())
+	if err == nil {
+		_, err = Copy(t.Context(), w.regs, wishes, CopyOptions{}, w.observer())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, b, err := openPlace(t, w.regs, ref.MustParse("file://b"))
+	if err == nil {
+		_, err = b.Resolve(t.Context(), repo.ByTag("t1"))
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// A repository that is gone is missing like an image that is gone; a wildcard
+// that matches nothing is an error all the same.
+func TestSkipMissingRepositoryOfAWildcard(t *testing.T) {
+	w := newWorld(t)
+	w.push("src.test/r/x:t1", image(1, sample.AMD64))
+	list := mappings(t, "src.test/gone=dst.test/y", "src.test/r/x:t*=dst.test/z")
+	if _, err := Expand(t.Context(), w.regs, list, ExpandOptions{}, w.observer()); !oci.IsNotFound(err) {
+		t.Errorf("without the flag: %v", err)
+	}
+	wishes, err := Expand(t.Context(), w.regs, list, ExpandOptions{SkipMissing: true}, w.observer())
+	if err != nil || len(wishes) != 1 || wishes[0].Source.Tag != "t1" {
+		t.Errorf("error %v, wishes %v", err, wishes)
+	}
+	if told := strings.Join(w.told, "\n"); !strings.Contains(told, "src.test/gone") {
+		t.Errorf("told %q", told)
+	}
+	if _, err := Expand(t.Context(), w.regs, mappings(t, "src.test/r/x:v*=dst.test/z"), ExpandOptions{SkipMissing: true}, w.observer()); err == nil {
+		t.Error("a wildcard that matches nothing passed")
+	}
+	w.hosts["src.test"] = shut{w.host("src.test"), nil, oci.ErrDenied, &sync.Mutex{}, &[]string{}}
+	w.regs.hosts = map[string]repo.Registry{}
+	if _, err := Expand(t.Context(), w.regs, list, ExpandOptions{SkipMissing: true}, w.observer()); !errors.Is(err, oci.ErrDenied) {
+		t.Errorf("a refusal: %v", err)
+	}
 }

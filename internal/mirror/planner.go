@@ -80,8 +80,10 @@ type fetched struct {
 // ContinueOnError the plan must not be executed.
 func Plan(ctx context.Context, regs *Registries, wishes []Wish, o PlanOptions) (*plan.Plan, []error, error) {
 	p := &planner{regs: regs, o: o, opened: map[plan.Place]repo.Repo{}, cache: map[cacheKey]*fetched{}, presence: map[plan.Place]*destination{}}
-	if err := p.claimWrites(wishes); err != nil {
-		return nil, nil, err
+	for _, w := range wishes {
+		if err := regs.WillWrite(w.Destinations...); err != nil {
+			return nil, nil, err
+		}
 	}
 	items := make([]*plan.Item, len(wishes))
 	skipped := make([]*plan.Skipped, len(wishes))
@@ -129,19 +131,6 @@ func holdBack(wishes []Wish, items []*plan.Item, failed []error) {
 			}
 		}
 	}
-}
-
-// claimWrites says which registries are written to before any is opened, so
-// that a directory which is both read and written is opened once, for writing.
-func (p *planner) claimWrites(wishes []Wish) error {
-	for _, w := range wishes {
-		for _, d := range w.Destinations {
-			if _, err := p.regs.Place(d, Writing); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 func gather(items []*plan.Item, skipped []*plan.Skipped, failed []error) (*plan.Plan, []error, error) {

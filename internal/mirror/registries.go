@@ -87,6 +87,17 @@ func (r *Registries) filePlace(at ref.Ref, use Use) (plan.Place, error) {
 	return plan.Place{Registry: key, Repo: at.Path}, nil
 }
 
+// WillWrite says which places are written to. It is told before any is opened
+// to be read: a directory that is both is opened once, for writing.
+func (r *Registries) WillWrite(destinations ...ref.Ref) error {
+	for _, d := range destinations {
+		if _, err := r.Place(d, Writing); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Find returns the registry of a place's key, opening it at the first call.
 func (r *Registries) Find(ctx context.Context, key string) (repo.Registry, error) {
 	r.mu.Lock()
