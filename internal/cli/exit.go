@@ -251,6 +251,7 @@ var hints = []hintRow{
 	{is(oci.ErrDenied), "the account may not do this there: check its rights on that repository"},
 	{releaseNotFound, "check the name and the tag of the release image: VERSION-ARCHITECTURE, as 4.14.3-x86_64"},
 	{on(repo.SideDestination, is(oci.ErrManifestBlobUnknown)), "the registry takes no list without all of its images: leave --filter-by-os out, or choose one platform with --keep-manifest-list=false"},
+	{on(repo.SideSource, is(oci.ErrBlobUnknown)), "the source has the image, but not all of its content: check it with airbridge store verify, or copy the image there anew"},
 	{on(repo.SideSource, oci.IsNotFound), "check the name and the tag; --skip-missing goes on without images that no longer exist"},
 	{is(oci.ErrTooManyRequests), "the registry asks for fewer requests: lower --max-per-registry and run again"},
 	{says("does not speak TLS"), "the registry speaks plain http: add --insecure"},

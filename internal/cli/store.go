@@ -166,7 +166,7 @@ func (a *App) runVerify(ctx context.Context, g *globalFlags, dir string, repair 
 	if len(report.Damages) == 0 {
 		return nil
 	}
-	damaged := &damagedError{dir: dir, count: len(report.Damages)}
+	damaged := &damagedError{dir: dir, form: d.Form, count: len(report.Damages)}
 	if repair {
 		damaged.removed, err = d.Registry.Repair(ctx, report.Damages)
 		if err != nil {
@@ -180,6 +180,7 @@ func (a *App) runVerify(ctx context.Context, g *globalFlags, dir string, repair 
 // damagedError is the end of a verification that found something.
 type damagedError struct {
 	dir            string
+	form           mirror.Form
 	count, removed int
 }
 
@@ -188,6 +189,9 @@ func (e *damagedError) Error() string {
 }
 
 func (e *damagedError) Hint() string {
+	if e.form == mirror.FormLayout {
+		return "layouts are only read here: make it anew with what made it"
+	}
 	if e.removed == 0 {
 		return "remove what is damaged with --repair, then mirror into it again: only that is copied anew"
 	}

@@ -26,6 +26,8 @@ func checkValues(cmd *cobra.Command, u *ui.UI) (err error) {
 	cmd.LocalNonPersistentFlags().VisitAll(func(f *pflag.Flag) {
 		value := strings.TrimSuffix(strings.TrimPrefix(f.Value.String(), "["), "]") // of a list
 		switch {
+		case f.Name == "max-per-registry" && strings.HasPrefix(value, "-"):
+			err = usagef("--max-per-registry must not be negative, got %s", value)
 		case !f.Changed || f.Value.Type() == "bool" || f.Value.Type() == "int":
 		case value == "":
 			u.Warn("the value of %s is empty: is a shell variable unset?", flagName(f))

@@ -72,5 +72,7 @@ type SpaceError struct {
 
 // Error implements error.
 func (e *SpaceError) Error() string {
-	return fmt.Sprintf("not enough space in %s: %d bytes needed, %d free", e.Path, e.Need, e.Free)
+	const gib = 1 << 30
+	return fmt.Sprintf("not enough space in %s: %d bytes needed, %d free (%.2f and %.2f GiB)",
+		e.Path, e.Need, e.Free, float64(e.Need)/gib, float64(e.Free)/gib)
 }
