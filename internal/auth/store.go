@@ -124,7 +124,7 @@ func (s *Store) load(p place) error {
 		return err
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff")) // which editors on Windows write
-	if len(strings.TrimSpace(string(data))) == 0 { // podman writes such files on logout
+	if len(strings.TrimSpace(string(data))) == 0 {  // podman writes such files on logout
 		return nil
 	}
 	f, err := parse(p.path, data, p.legacy)

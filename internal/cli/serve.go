@@ -71,7 +71,7 @@ func (a *App) runServe(ctx context.Context, g *globalFlags, f *serveFlags, dir s
 	}
 	defer listener.Close()
 	local := isLoopback(listener.Addr())
-	d, err := a.openServed(ctx, u, dir, mirror.DirectoryOptions{Write: !f.readOnly && (f.writable || local), Sparse: f.sparse}, f.writable)
+	d, err := a.openServed(ctx, u, dir, wish{write: !f.readOnly && (f.writable || local), insist: f.writable, sparse: f.sparse})
 	if err != nil {
 		return err
 	}
@@ -91,21 +91,25 @@ func tellReach(u *ui.UI, f *serveFlags, d *served, local bool) {
 	}
 }
 
+// wish is how a directory should be served: for pushes if that is possible, or
+// not at all if it is not.
+type wish struct{ write, insist, sparse bool }
+
 // openServed opens a directory for serving: a store for writing where that is
 // wanted and possible and nobody else does, else read-only. Where the user
 // insists on pushes, a directory that takes none is an error.
-func (a *App) openServed(ctx context.Context, u *ui.UI, dir string, o mirror.DirectoryOptions, insists bool) (*served, error) {
-	o.Holder, o.Now = a.program()+" serve"+strings.TrimPrefix(a.holder(), a.program()), a.Now
+func (a *App) openServed(ctx context.Context, u *ui.UI, dir string, w wish) (*served, error) {
+	holder := a.program() + " serve" + strings.TrimPrefix(a.holder(), a.program())
 	form, err := mirror.FormOf(dir)
 	if err != nil {
 		return nil, err
 	}
-	if insists && form != mirror.FormStore {
+	if w.insist && form != mirror.FormStore {
 		return nil, &hinted{fmt.Errorf("%s is a %s, which takes no pushes", dir, form), "make a store with airbridge store init, and copy into it with image mirror --from-dir=" + dir}
 	}
-	o.Write = o.Write && form == mirror.FormStore
+	o := mirror.DirectoryOptions{Write: w.write && form == mirror.FormStore, Sparse: w.sparse, Holder: holder, Now: a.Now}
 	d, err := mirror.OpenDirectory(ctx, dir, o)
-	if o.Write && (isLocked(err) || !insists && isUnwritable(err)) {
+	if o.Write && (isLocked(err) || !w.insist && isUnwritable(err)) {
 		u.Warn("%v; serving it read-only, following what is written", err)
 		o.Write = false
 		d, err = mirror.OpenDirectory(ctx, dir, o)
