@@ -3,6 +3,7 @@ package remote
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -90,7 +91,8 @@ func giveUp(ctx context.Context, try int, err error) bool {
 	if refusal(err) {
 		most = patientTries
 	}
-	return ctx.Err() != nil || try >= most || !transient(err)
+	_, unreached := errors.AsType[*unreachedError](err)
+	return ctx.Err() != nil || try >= most || unreached || !transient(err)
 }
 
 // backoff waits before the next try: what the registry asked for, which then

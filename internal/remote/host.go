@@ -28,6 +28,7 @@ type host struct {
 
 	mu         sync.Mutex
 	link       *link            // nil until a ping got through
+	silent     *unreachedError  // why the last ping did not
 	sideLinks  map[string]*link // by scheme, where this is no registry
 	cache      map[string]*token
 	pauseUntil time.Time
@@ -87,16 +88,42 @@ func (h *host) closeIdle() {
 	}
 }
 
+// silence is how long a failure to reach a host is believed: the images of a
+// run ask one after the other, and shall not each wait for a host that is away.
+const silence = 10 * time.Second
+
+// unreachedError says that a host was never reached. It is not tried again
+// beyond what the ping has tried: who is not there at the start most often
+// stays away, and its name or port is wrong.
+type unreachedError struct {
+	err   error
+	until time.Time
+}
+
+func (e *unreachedError) Error() string { return e.err.Error() }
+func (e *unreachedError) Unwrap() error { return e.err }
+
 // open returns the link, finding it out first where there is none. Failures
-// are not kept: the next caller tries again.
+// are kept for a few seconds only: a later caller tries again.
 func (h *host) open(ctx context.Context) (*link, error) {
 	h.mu.Lock()
-	l := h.link
+	l, silent := h.link, h.silent
 	h.mu.Unlock()
 	if l != nil {
 		return l, nil
 	}
-	return h.flight.do(ctx, "", h.connect)
+	if silent != nil && h.c.o.Now().Before(silent.until) {
+		return nil, silent
+	}
+	l, err := h.flight.do(ctx, "", h.connect)
+	if e, answered := asError(err); err == nil || ctx.Err() != nil || answered && e.Status != 0 {
+		return l, err
+	}
+	silent = &unreachedError{err, h.c.o.Now().Add(silence)}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.silent = silent
+	return nil, silent
 }
 
 // connect finds out how the host is talked to: verified TLS, or with Insecure
