@@ -229,6 +229,25 @@ func TestNoRoomIsSaidBeforeTheFirstBlob(t *testing.T) {
 	}
 }
 
+// begun is a small registry on which an interrupted run has left something.
+type begun struct {
+	small
+	bytes int64
+}
+
+func (b begun) Begun(context.Context) (int64, error) { return b.bytes, nil }
+
+func TestWhatAnInterruptedRunLeftNeedsNoRoom(t *testing.T) {
+	w := newWorld(t)
+	im := image(1, sample.AMD64)
+	w.push("src.test/r/x:t", im)
+	size := sample.Measure(im).Bytes
+	w.hosts["dst.test"] = begun{small{w.host("dst.test"), size - 1000, 0}, 1000}
+	if _, err := Copy(t.Context(), w.regs, []Wish{wish("src.test/r/x:t", "dst.test/y:t")}, CopyOptions{}, w.observer()); err != nil {
+		t.Error(err)
+	}
+}
+
 // shut is a registry that takes no pushes, or does not answer at all.
 type shut struct {
 	repo.Registry

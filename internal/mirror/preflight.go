@@ -82,6 +82,14 @@ func checkSpace(ctx context.Context, reg repo.Registry, p *plan.Plan, key string
 	if err != nil || total-held <= free {
 		return err
 	}
+	if b, ok := reg.(interface {
+		Begun(context.Context) (int64, error)
+	}); ok {
+		begun, err := b.Begun(ctx)
+		if held += begun; err != nil || total-held <= free {
+			return err
+		}
+	}
 	return &repo.SpaceError{Path: reg.Name(), Need: total - held, Free: free}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"syscall"
 
@@ -40,7 +41,24 @@ type intake struct {
 // id is that of the content's partial: the same in each run, so that a run
 // finds what the one before it left.
 func (in *intake) id() string {
-	return "d-" + in.desc.Digest.Algorithm() + "-" + in.desc.Digest.Hex()
+	return intakePrefix + in.desc.Digest.Algorithm() + "-" + in.desc.Digest.Hex()
+}
+
+// intakePrefix begins the ids of partials that an intake goes on with.
+const intakePrefix = "d-"
+
+// Begun returns how many bytes of interrupted transfers lie on the disk: a next
+// run goes on with them and needs no more room for them.
+func (r *Registry) Begun(ctx context.Context) (bytes int64, err error) {
+	for p, err := range r.blobs.Partials(ctx) {
+		if err != nil {
+			return 0, err
+		}
+		if strings.HasPrefix(p.ID, intakePrefix) {
+			bytes += p.Size
+		}
+	}
+	return bytes, nil
 }
 
 // run stores the content. It returns a *repo.CorruptError where it is not what
@@ -106,8 +124,10 @@ func (in *intake) pour(ctx context.Context, w cas.Writer, src io.Reader) error {
 		if w.Offset()+int64(n) > in.desc.Size {
 			return in.wrong(fmt.Sprintf("longer than its %d bytes", in.desc.Size))
 		}
-		if _, err := w.Write(buf[:n]); err != nil {
-			return in.writing(ctx, err)
+		if n > 0 {
+			if _, err := w.Write(buf[:n]); err != nil {
+				return in.writing(ctx, err)
+			}
 		}
 		if errors.Is(readErr, io.EOF) {
 			return in.complete(w.Offset())
