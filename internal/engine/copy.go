@@ -79,7 +79,6 @@ func (im *image) resend(ctx context.Context, blobs []oci.Descriptor) error {
 			continue
 		}
 		im.doubted[key] = true
-		delete(im.known, located{im.to.Registry, b.Digest})
 		im.blobs.drop(key)
 	}
 	im.mu.Unlock()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"iter"
 	"strings"
 	"sync"
 	"testing"
@@ -138,7 +139,7 @@ func TestFailedCheckpointInTheMiddleEndsTheRun(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "disk on fire") {
 		t.Errorf("error %v", err)
 	}
-	if made != 1 || b.count(ManifestDone) != 0 || len(report.Failures) != 0 || b.count(BlobDone) > 3 {
+	if report.Copied != 0 || made != 1 || b.count(ManifestDone) != 0 || len(report.Failures) != 0 || b.count(BlobDone) > 3 {
 		t.Errorf("%d checkpoints, %d acknowledged, failures %v, %d blobs", made, b.count(ManifestDone), report.Failures, b.count(BlobDone))
 	}
 }
@@ -198,9 +199,14 @@ func TestBlobThatOneSourceLacksComesFromAnother(t *testing.T) {
 			return nil, nil
 		}}
 	}
+	puts := counting()
+	b.wrapDst = puts.wrap
 	report, err := b.run(p, Options{ContinueOnError: true, Images: 1})
 	if err != nil || len(report.Failures) != 1 || b.has("c", "one") || !b.has("c", "two") {
 		t.Errorf("error %v, failures %v", err, report.Failures)
+	}
+	if n := len(puts.put[lost]); n != 2 { // the one that failed, and the one that brought it
+		t.Errorf("put %d times: %v", n, puts.put[lost])
 	}
 }
 
@@ -355,5 +361,128 @@ func TestForceSendsWhatIsThere(t *testing.T) {
 		if err != nil || len(report.Failures) > 0 || len(puts.put) != want {
 			t.Fatalf("run %d: %v %v, %d blobs put, want %d", i, err, report.Failures, len(puts.put), want)
 		}
+	}
+}
+
+// plain hides the powers of a local registry.
+type plain struct{ repo.Registry }
+
+// bytesOf sums up the blobs of an image.
+func bytesOf(im *sample.Image) (sum int64) {
+	for _, b := range im.Blobs {
+		sum += b.Desc.Size
+	}
+	return sum
+}
+
+func TestReportAndEventsAddUp(t *testing.T) {
+	b := newBench(t)
+	b.dst = plain{b.dst}
+	im := images(1)[0]
+	p := &plan.Plan{Items: []plan.Item{b.push(im, "a", "one", "t"), b.push(im, "a", "two", "t"), b.push(im, "a", "one", "u")}}
+	p.Items = append(p.Items, plan.Item{Source: p.Items[0].Source, Targets: []plan.Target{{Place: p.Items[0].Targets[0].Place, Present: true}}})
+	read := int64(0)
+	report, err := Execute(t.Context(), p, b.find, Options{Images: 1, Blobs: 1, Events: func(e Event) {
+		if b.events = append(b.events, e); e.Kind == BlobBytes {
+			read += e.Bytes
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Report{Copied: 3, Manifests: 3, Sent: 3, Mounted: 3, Present: 0, Bytes: bytesOf(im) + 3*int64(len(im.Body))}
+	if got := *report; got.Copied != want.Copied || got.Manifests != want.Manifests || got.Sent != want.Sent || got.Mounted != want.Mounted || got.Bytes != want.Bytes {
+		t.Errorf("report %+v, want %+v", got, want)
+	}
+	for kind, n := range map[Kind]int{BlobStarted: 6, BlobDone: 6, ManifestDone: 3, ImagePresent: 1, ImageDone: 4} {
+		if got := b.count(kind); got != n {
+			t.Errorf("%d events of kind %d, want %d", got, kind, n)
+		}
+	}
+	if read != bytesOf(im) {
+		t.Errorf("%d bytes told, want %d", read, bytesOf(im))
+	}
+	b.events = nil
+	if report, err = b.run(&plan.Plan{Items: p.Items[:1]}, Options{}); err != nil || report.Present != 3 || report.Sent != 0 {
+		t.Errorf("again: %v, report %+v", err, report)
+	}
+}
+
+// The source itself is where a registry can link from.
+func TestMountFromTheSourceItself(t *testing.T) {
+	b, puts := newBench(t), counting()
+	b.wrapDst = puts.wrap
+	im := images(1)[0]
+	dst, err := b.dst.Repo("here")
+	if err == nil {
+		err = im.Push(t.Context(), dst, "t")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	item := b.push(im, "a", "there", "t")
+	item.Source = plan.Place{Registry: "dst", Repo: "here"}
+	if report, err := b.run(&plan.Plan{Items: []plan.Item{item}}, Options{}); err != nil || len(report.Failures) > 0 || report.Mounted != 3 {
+		t.Fatal(err, report)
+	}
+	for d, outcomes := range puts.put {
+		if outcomes[0] != "mounted from here" {
+			t.Errorf("%s: %v", d, outcomes)
+		}
+	}
+}
+
+// lister answers a listing of tags as a test says.
+type lister struct {
+	repo.Repo
+	tags iter.Seq2[string, error]
+}
+
+func (l lister) Tags(context.Context, string) iter.Seq2[string, error] { return l.tags }
+
+// A repository that has tags, or will not tell, is asked for each blob; the
+// first few that it lacks do not speak for the rest.
+func TestRepositoryThatIsNotNewIsAskedForEachBlob(t *testing.T) {
+	m := sample.New(3)
+	var layers []sample.Blob
+	for range probeBlobs + 2 {
+		layers = append(layers, m.Layer(1000))
+	}
+	im := sample.NewImage(sample.ImageSpec{Platform: sample.AMD64, Layers: layers})
+	last := sample.NewImage(sample.ImageSpec{Platform: sample.AMD64, Layers: layers[probeBlobs+1:]})
+	for name, tags := range map[string]iter.Seq2[string, error]{
+		"tags":    func(yield func(string, error) bool) { yield("t", nil) },
+		"refusal": func(yield func(string, error) bool) { yield("", oci.ErrDenied) },
+	} {
+		b, puts := newBench(t), counting()
+		dst, err := b.dst.Repo("c")
+		if err == nil {
+			err = last.Push(t.Context(), dst)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.wrapDst = func(r repo.Repo) repo.Repo { return puts.wrap(lister{r, tags}) }
+		report, err := b.run(&plan.Plan{Items: []plan.Item{b.push(im, "a", "c", "t")}}, Options{})
+		if err != nil || len(report.Failures) > 0 || len(puts.put[layers[probeBlobs+1].Desc.Digest]) != 0 {
+			t.Errorf("%s: %v, %v: what was there was put again", name, err, report.Failures)
+		}
+	}
+}
+
+// A checkpoint is made after so many bytes, not after each blob from then on.
+func TestCheckpointsGoByBytes(t *testing.T) {
+	b := newBench(t)
+	p := &plan.Plan{}
+	total := int64(0)
+	for i, im := range images(10) {
+		p.Items = append(p.Items, b.push(im, "a", "c", "t"+string(rune('0'+i))))
+		total += bytesOf(im) // the base again and again: more than is written
+	}
+	if _, err := b.run(p, Options{Images: 1, Blobs: 1, CheckpointEvery: total / 4}); err != nil {
+		t.Fatal(err)
+	}
+	if n := b.count(Checkpoint); n < 2 || n > 5 {
+		t.Errorf("%d checkpoints", n)
 	}
 }
