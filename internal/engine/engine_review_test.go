@@ -115,8 +115,8 @@ func TestFailedImageIsNotDone(t *testing.T) {
 			t.Error("the failed image is said to be done")
 		}
 	}
-	if n := b.count(ImageDone); n != 1 {
-		t.Errorf("%d images done", n)
+	if b.count(ImageDone) != 1 || b.count(ImageFailed) != 2 {
+		t.Errorf("%d images done, %d failed", b.count(ImageDone), b.count(ImageFailed))
 	}
 }
 
