@@ -68,7 +68,7 @@ func Copy(ctx context.Context, regs *Registries, wishes []Wish, o CopyOptions, o
 	first.Event = watch.event
 	result, err := copyOnce(ctx, regs, wishes, o, first)
 	at, refused := watch.refused()
-	if !refused {
+	if !refused || ctx.Err() != nil {
 		return result, err
 	}
 	obs.Warn("%s takes no list without all of its images: what the filter leaves of a list is pushed in its place, with a digest of its own", at)

@@ -455,3 +455,52 @@ func TestSkipMissingRepositoryOfAWildcard(t *testing.T) {
 		t.Errorf("a refusal: %v", err)
 	}
 }
+
+// whole is a registry that takes no list without all of its images.
+type whole struct{ repo.Registry }
+
+func (x whole) Repo(name string) (repo.Repo, error) {
+	r, err := x.Registry.Repo(name)
+	return wholeRepo{r}, err
+}
+
+type wholeRepo struct{ repo.Repo }
+
+func (r wholeRepo) PutManifest(ctx context.Context, desc oci.Descriptor, body []byte, tags ...string) error {
+	m, err := oci.ParseManifest(desc.MediaType, body)
+	if err != nil {
+		return err
+	}
+	for _, child := range m.Manifests {
+		if _, err := r.Resolve(ctx, repo.ByDigest(child.Digest)); err != nil {
+			return oci.ErrManifestBlobUnknown
+		}
+	}
+	return r.Repo.PutManifest(ctx, desc, body, tags...)
+}
+
+// Where a destination takes no sparse list, its one image takes its place, and
+// what was held back for it goes, too, without an error on the way.
+func TestOneImageWhereNoSparseListIsTaken(t *testing.T) {
+	w := newWorld(t)
+	amd := image(1, sample.AMD64)
+	w.push("src.test/r:4.14.3-multi-cli", sample.NewIndex(sample.OCI, amd, image(2, sample.ARM64)))
+	w.push("src.test/r:4.14.3-multi", image(3, sample.AMD64))
+	w.hosts["dst.test"] = whole{w.host("dst.test")}
+	wishes := []Wish{wish("src.test/r:4.14.3-multi-cli", "dst.test/y:4.14.3-multi-cli"), wish("src.test/r:4.14.3-multi", "dst.test/y:4.14.3-multi")}
+	wishes[1].Last = true
+	o := CopyOptions{Plan: PlanOptions{Filter: filter(t, "amd64"), OrSingle: true}}
+	if _, err := Copy(t.Context(), w.regs, wishes, o, w.observer()); err != nil {
+		t.Fatal(err)
+	}
+	dst, _ := w.host("dst.test").Repo("y")
+	if d, err := dst.Resolve(t.Context(), repo.ByTag("4.14.3-multi-cli")); err != nil || d.Digest != amd.Desc.Digest {
+		t.Errorf("%s, %v", d.Digest, err)
+	}
+	if _, err := dst.Resolve(t.Context(), repo.ByTag("4.14.3-multi")); err != nil {
+		t.Error(err)
+	}
+	if len(w.told) != 1 || !strings.Contains(w.told[0], "takes no list without all of its images") {
+		t.Errorf("told %q", w.told)
+	}
+}

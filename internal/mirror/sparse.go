@@ -18,17 +18,28 @@ type sparseWatch struct {
 	at   string // a destination that refused one, "" for none
 }
 
-// event passes on everything else.
+// event passes on everything else. Release images that were held back for such
+// a list are tried again with it.
 func (s *sparseWatch) event(e engine.Event) {
-	if e.Kind != engine.ImageFailed || e.Item == nil || !sparseRefused(e.Item, e.Err) {
+	if !s.keeps(e) {
 		s.next(e)
-		return
+	}
+}
+
+func (s *sparseWatch) keeps(e engine.Event) bool {
+	if e.Kind != engine.ImageFailed || e.Item == nil {
+		return false
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(e.Item.Targets) > 0 {
-		s.at = e.Item.Targets[0].Place.String()
+	if s.at != "" && errors.Is(e.Err, engine.ErrHeldBack) {
+		return true
 	}
+	if !sparseRefused(e.Item, e.Err) || len(e.Item.Targets) == 0 {
+		return false
+	}
+	s.at = e.Item.Targets[0].Place.String()
+	return true
 }
 
 // refused names a destination that refused a list.
