@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -164,19 +166,31 @@ func TestListWithAMissingChildAtTheDestinationIsNotPresent(t *testing.T) {
 }
 
 // On a disk an image is there only with its blobs: media of others may have
-// lost some.
+// lost some. What is lost is brought again.
 func TestImageOnDiskWithoutABlobIsNotPresent(t *testing.T) {
 	w := newWorld(t)
 	im := image(1, sample.AMD64)
-	w.push("src.test/r/x:t", im)
-	for range 2 {
-		if _, err := Copy(t.Context(), w.regs, []Wish{wish("src.test/r/x:t", "file://a/b:t")}, CopyOptions{}, w.observer()); err != nil {
+	list := sample.NewIndex(sample.OCI, im)
+	w.push("src.test/r/x:t", list)
+	wishes := []Wish{wish("src.test/r/x:t", "file://a/b:t")}
+	blob := filepath.Join(w.regs.o.To, "v2", "a", "b", "blobs", im.Blobs[1].Desc.Digest.String())
+	for _, lost := range []bool{false, true} {
+		if _, err := Copy(t.Context(), w.regs, wishes, CopyOptions{}, w.observer()); err != nil {
 			t.Fatal(err)
 		}
-	}
-	p, _ := w.plan(PlanOptions{}, wish("src.test/r/x:t", "file://a/b:t"))
-	if !p.Items[0].Targets[0].Present {
-		t.Fatal("not present after a copy")
+		if p, _ := w.plan(PlanOptions{}, wishes[0]); !p.Items[0].Targets[0].Present {
+			t.Fatalf("lost %v: not present after a copy", lost)
+		}
+		if err := w.regs.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Remove(blob); err != nil {
+			t.Fatal(err)
+		}
+		w.regs = NewRegistries(w.regs.o)
+		if p, _ := w.plan(PlanOptions{}, wishes[0]); p.Items[0].Targets[0].Present {
+			t.Error("present without a blob")
+		}
 	}
 }
 
