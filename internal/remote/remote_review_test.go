@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/remote"
 	"github.com/airbridge-dev/airbridge/internal/repo"
 )
 
@@ -101,5 +102,28 @@ func TestRefusedAnswersAreClosed(t *testing.T) {
 	}
 	if n := connections.Load(); n > 6 {
 		t.Errorf("%d connections", n)
+	}
+}
+
+// A host that did not answer at first is asked again by the next image
+// (oc.md W17 d).
+func TestFailedPingIsNotKept(t *testing.T) {
+	var down atomic.Bool
+	at := handled(t, func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case down.Load():
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case r.URL.Path != "/v2/":
+			w.WriteHeader(http.StatusNotFound)
+		}
+	})
+	c := newClock()
+	client := remote.New(remote.Options{Insecure: true, Now: c.Now, Sleep: c.Sleep})
+	for _, isDown := range []bool{true, false} {
+		down.Store(isDown)
+		_, err := mustRepo(t, client.Registry(at), "a").Resolve(t.Context(), repo.ByTag("t"))
+		if errors.Is(err, oci.ErrManifestUnknown) == isDown {
+			t.Errorf("down %v: %v", isDown, err)
+		}
 	}
 }
