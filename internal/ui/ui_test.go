@@ -64,7 +64,7 @@ func TestProgressOnATerminal(t *testing.T) {
 				t.Errorf("the screen lacks %q:\n%s", want, now)
 			}
 		}
-		for _, line := range strings.Split(now, "\n") {
+		for line := range strings.SplitSeq(now, "\n") {
 			if len([]rune(line)) >= 100 {
 				t.Errorf("a line is wider than the terminal: %q", line)
 			}
