@@ -167,7 +167,7 @@ func TestFilterThatMatchesNothingInAnyDepth(t *testing.T) {
 	mixed := sample.NewIndex(sample.OCI, one, arm)
 	w.push("src.test/r/x:some", mixed)
 	o := PlanOptions{Filter: filter(t, "amd64")}
-	if _, failed := w.plan(o, wish("src.test/r/x:none", "dst.test/y:t")); len(failed) != 1 || !strings.Contains(failed[0].Error(), "matches the platform filter") {
+	if _, failed := w.plan(o, wish("src.test/r/x:none", "dst.test/y:t")); len(failed) != 1 || !strings.Contains(failed[0].Error(), "matches the platform filter; it has no platforms") {
 		t.Errorf("failed %v", failed)
 	}
 	p, failed := w.plan(o, wish("src.test/r/x:some", "dst.test/y:t"))

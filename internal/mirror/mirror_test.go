@@ -168,28 +168,33 @@ func TestListWithAMissingChildAtTheDestinationIsNotPresent(t *testing.T) {
 // On a disk an image is there only with its blobs: media of others may have
 // lost some. What is lost is brought again.
 func TestImageOnDiskWithoutABlobIsNotPresent(t *testing.T) {
-	w := newWorld(t)
-	im := image(1, sample.AMD64)
-	list := sample.NewIndex(sample.OCI, im)
-	w.push("src.test/r/x:t", list)
-	wishes := []Wish{wish("src.test/r/x:t", "file://a/b:t")}
-	blob := filepath.Join(w.regs.o.To, "v2", "a", "b", "blobs", im.Blobs[1].Desc.Digest.String())
-	for _, lost := range []bool{false, true} {
-		if _, err := Copy(t.Context(), w.regs, wishes, CopyOptions{}, w.observer()); err != nil {
-			t.Fatal(err)
+	for _, form := range []Form{FormOC, FormStore} {
+		w := newWorld(t)
+		im := image(1, sample.AMD64)
+		list := sample.NewIndex(sample.OCI, im)
+		w.push("src.test/r/x:t", list)
+		blob := filepath.Join(w.regs.o.To, "v2", "a", "b", "blobs", im.Blobs[1].Desc.Digest.String())
+		if form == FormStore {
+			blob = filepath.Join(w.regs.o.To, "blobs", "sha256", im.Blobs[1].Desc.Digest.Hex())
+			if err := InitStore(w.regs.o.To); err != nil {
+				t.Fatal(err)
+			}
 		}
-		if p, _ := w.plan(PlanOptions{}, wishes[0]); !p.Items[0].Targets[0].Present {
-			t.Fatalf("lost %v: not present after a copy", lost)
-		}
-		if err := w.regs.Close(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Remove(blob); err != nil {
-			t.Fatal(err)
-		}
-		w.regs = NewRegistries(w.regs.o)
-		if p, _ := w.plan(PlanOptions{}, wishes[0]); p.Items[0].Targets[0].Present {
-			t.Error("present without a blob")
+		wishes := []Wish{wish("src.test/r/x:t", "file://a/b:t")}
+		for _, lost := range []bool{false, true} {
+			if _, err := Copy(t.Context(), w.regs, wishes, CopyOptions{}, w.observer()); err != nil {
+				t.Fatal(err)
+			}
+			if p, _ := w.plan(PlanOptions{}, wishes[0]); !p.Items[0].Targets[0].Present {
+				t.Fatalf("%s, lost %v: not present after a copy", form, lost)
+			}
+			if err := errors.Join(w.regs.Close(t.Context()), os.Remove(blob)); err != nil {
+				t.Fatal(err)
+			}
+			w.regs = NewRegistries(w.regs.o)
+			if p, _ := w.plan(PlanOptions{}, wishes[0]); p.Items[0].Targets[0].Present {
+				t.Errorf("%s: present without a blob", form)
+			}
 		}
 	}
 }
