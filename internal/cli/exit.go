@@ -241,7 +241,7 @@ var hints = []hintRow{
 	{on(repo.SideSource, as[*repo.CorruptError]), "the source sends content that is not what its digest says: check it with airbridge store verify, or copy it anew"},
 	{is(mirror.ErrNoImages), "--from-dir and --dir name the directory that holds v2/, a store, or an OCI layout"},
 	{on(repo.SideSource, is(fs.ErrNotExist)), "check the directory that --from-dir, --to-dir or --dir names; a shell variable in it may be unset"},
-	{on(repo.SideDestination, is(oci.ErrManifestBlobUnknown)), "the registry refuses lists whose images are not all there: copy the whole list without --filter-by-os, or push the one image with --keep-manifest-list=false"},
+	{on(repo.SideDestination, is(oci.ErrManifestBlobUnknown)), "the registry refuses lists whose images are not all there: copy the whole list (no --filter-by-os, no --skip-missing), or push the one image of it with --keep-manifest-list=false"},
 	{says("the credentials used are those of"), "the registry does not take that user and password: check them, or log in again with podman login"},
 	{says("there are no credentials for"), "add the registry to that file with podman login --authfile FILE REGISTRY, or name another with -a"},
 	{is(oci.ErrUnauthorized), "log in with podman login, or name the credentials file with -a"},
