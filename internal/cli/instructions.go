@@ -30,7 +30,7 @@ func (a *App) tellRelease(s *session, f *releaseMirrorFlags, refs references, p 
 	}
 	s.ui.Result(report.String())
 	if !f.dryRun && len(report.Sources) > 0 {
-		s.writeInstructions([]string{s.mediumDir(refs.from)}, p.Version, report.Sources)
+		s.writeInstructions(s.mediumDir(refs.from), p.Version, report.Sources)
 	}
 	return nil
 }
@@ -62,7 +62,7 @@ func (s *session) tellMedia(ctx context.Context, wishes []mirror.Wish) {
 	}
 	for _, r := range releases {
 		sources := cluster.MirrorSources(r.Payload.Sources(r.From), []ref.Ref{r.To})
-		s.writeInstructions([]string{s.mediumDir(r.From)}, r.Payload.Version, sources)
+		s.writeInstructions(s.mediumDir(r.From), r.Payload.Version, sources)
 	}
 }
 
@@ -79,13 +79,13 @@ func (s *session) mediumDir(from ref.Ref) string {
 
 // writeInstructions writes mirror sets to mirror-VERSION beside the images of
 // the medium if it can be written, else in the working directory.
-func (s *session) writeInstructions(media []string, version string, sources []cluster.MirrorSource) {
+func (s *session) writeInstructions(medium, version string, sources []cluster.MirrorSource) {
 	files := cluster.Files("mirror-"+version, sources)
 	if len(files) == 0 {
 		return
 	}
 	var err error
-	for _, base := range append(media, ".") {
+	for _, base := range []string{medium, "."} {
 		if base == "" {
 			continue
 		}

@@ -43,11 +43,11 @@ func terminalSize(f *os.File) (columns, rows int) {
 
 // client makes the client for all remote registries, with the credentials and
 // authorities of the flags.
-func (a *App) client(r *registryFlags, u *ui.UI) (*remote.Client, *auth.Store, error) {
+func (a *App) client(r *registryFlags, u *ui.UI) (*remote.Client, error) {
 	home, _ := os.UserHomeDir()
 	credentials, err := auth.Load(auth.Options{File: r.config, Getenv: a.Getenv, Home: home, UID: os.Getuid(), GOOS: runtime.GOOS})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for _, w := range credentials.Warnings() {
 		u.Warn("%v", w)
@@ -62,11 +62,11 @@ func (a *App) client(r *registryFlags, u *ui.UI) (*remote.Client, *auth.Store, e
 	if r.authority != "" {
 		pem, err := os.ReadFile(r.authority)
 		if err != nil {
-			return nil, nil, fmt.Errorf("reading --certificate-authority: %w", err)
+			return nil, fmt.Errorf("reading --certificate-authority: %w", err)
 		}
 		o.CAs = [][]byte{pem}
 	}
-	return remote.New(o), credentials, nil
+	return remote.New(o), nil
 }
 
 // dirFlags are the directories of file:// references.
@@ -74,18 +74,17 @@ type dirFlags struct{ from, to string }
 
 // session is everything a mirroring command works with.
 type session struct {
-	app         *App
-	ui          *ui.UI
-	client      *remote.Client
-	credentials *auth.Store
-	regs        *mirror.Registries
-	dirs        dirFlags
+	app    *App
+	ui     *ui.UI
+	client *remote.Client
+	regs   *mirror.Registries
+	dirs   dirFlags
 }
 
 // open makes a session. Its regs must be closed.
 func (a *App) open(g *globalFlags, r *registryFlags, d dirFlags, dryRun bool) (*session, error) {
 	u := a.ui(g)
-	client, credentials, err := a.client(r, u)
+	client, err := a.client(r, u)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +96,7 @@ func (a *App) open(g *globalFlags, r *registryFlags, d dirFlags, dryRun bool) (*
 		Remote: func(host string) repo.Registry { return client.Registry(host) },
 		Notice: func(text string) { u.Info("%s", text) },
 	})
-	return &session{app: a, ui: u, client: client, credentials: credentials, regs: regs, dirs: d}, nil
+	return &session{app: a, ui: u, client: client, regs: regs, dirs: d}, nil
 }
 
 // holder is what a store's lock says of us.

@@ -89,15 +89,7 @@ func lastReleases(found []plan.Mapping, matched []string) {
 }
 
 func sourceTags(ctx context.Context, regs *Registries, m imagelist.Mapping) ([]string, error) {
-	place, err := regs.Place(m.Source.Ref, Reading)
-	if err != nil {
-		return nil, err
-	}
-	reg, err := regs.Find(ctx, place.Registry)
-	if err != nil {
-		return nil, err
-	}
-	rp, err := reg.Repo(place.Repo)
+	rp, err := openSource(ctx, regs, m.Source.Ref)
 	if err != nil {
 		return nil, err
 	}
