@@ -29,6 +29,7 @@ type imageMirrorFlags struct {
 	continueOnError bool
 	skipMissing     bool
 	skipMount       bool
+	noSignatures    bool
 	force           bool
 	keepList        bool
 	keepListSet     bool
@@ -76,6 +77,7 @@ func (f *imageMirrorFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.dryRun, "dry-run", false, "print what would be copied, and stop")
 	flags.BoolVar(&f.continueOnError, "continue-on-error", false, "go on with other images when one fails; the exit code still tells")
 	flags.BoolVar(&f.skipMissing, "skip-missing", false, "leave out, with a warning, what the source no longer has")
+	flags.BoolVar(&f.noSignatures, "no-signatures", false, "leave out signatures, attestations and whatever else is attached to the images")
 	flags.BoolVar(&f.skipMount, "skip-mount", false, "never ask a registry to link layers between its repositories")
 	flags.BoolVar(&f.oneScope, "skip-multiple-scopes", false, "ask a token service for one repository at a time")
 	flags.BoolVar(&f.force, "force", false, "send everything, also what the destination has")
@@ -105,7 +107,7 @@ func (a *App) runImageMirror(ctx context.Context, g *globalFlags, f *imageMirror
 	err = s.copy(ctx, wishes, mirror.CopyOptions{
 		Plan: mirror.PlanOptions{
 			Filter: filter, Single: f.keepListSet && !f.keepList, OrSingle: !f.keepListSet && !filter.All(), SkipMissing: f.skipMissing,
-			Force: f.force, ContinueOnError: f.continueOnError,
+			Force: f.force, ContinueOnError: f.continueOnError, NoSignatures: f.noSignatures,
 		},
 		Engine: engine.Options{SkipMount: f.skipMount},
 		DryRun: f.dryRun,
@@ -150,7 +152,8 @@ func (s *session) copy(ctx context.Context, wishes []mirror.Wish, o mirror.CopyO
 // summary says what came of a run, also of one in which some images failed or
 // that was cut short.
 func (s *session) summary(r *mirror.Result, took time.Duration) {
-	t, bad := r.Plan.Totals(), r.Report.FailedImages()
+	t := r.Plan.Totals()
+	bad, badAttached := r.Report.Failed()
 	verb, failed, left := "completed in", "", ""
 	if n := t.Images - t.Present - r.Report.Copied - bad; n > 0 {
 		verb, left = "stopped after", fmt.Sprintf(", %d left", n)
@@ -160,9 +163,20 @@ func (s *session) summary(r *mirror.Result, took time.Duration) {
 	}
 	rate := float64(r.Report.Bytes) / max(took.Seconds(), 0.001)
 	s.ui.Info("Mirroring %s %s (%s)", verb, ui.Duration(took), ui.Rate(rate))
-	s.ui.Info("%s: %s%d copied, %d there before, %d skipped%s; %s sent, %d linked, %d there before; %s transferred",
+	s.ui.Info("%s: %s%d copied, %d there before, %d skipped%s%s; %s sent, %d linked, %d there before; %s transferred",
 		ui.Count(t.Images+len(r.Plan.Skipped)+len(r.Planning), "image"), failed, r.Report.Copied, t.Present, len(r.Plan.Skipped), left,
-		ui.Count(r.Report.Sent, "layer"), r.Report.Mounted, r.Report.Present, ui.Size(r.Report.Bytes))
+		attachedText(r.Report.Attached, badAttached), ui.Count(r.Report.Sent, "layer"), r.Report.Mounted, r.Report.Present, ui.Size(r.Report.Bytes))
+}
+
+// attachedText says what came of the signatures that go along, "" for none.
+func attachedText(copied, failed int) string {
+	switch {
+	case failed > 0:
+		return fmt.Sprintf(", %s attached, %d failed", ui.Count(copied, "signature"), failed)
+	case copied > 0:
+		return fmt.Sprintf(", %s attached", ui.Count(copied, "signature"))
+	}
+	return ""
 }
 
 // mappings reads what is to be copied: arguments, and the files of -f.

@@ -24,7 +24,7 @@ type releaseMirrorFlags struct {
 	toMirror, dryRun          bool
 	skipRelease, keepList     bool
 	force, skipMount          bool
-	skipMissing               bool
+	skipMissing, noSignatures bool
 	instructions              string
 	applySignature, overwrite bool
 	signatureDir              string
@@ -72,6 +72,7 @@ func (f *releaseMirrorFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.skipRelease, "skip-release-image", false, "leave the release image out")
 	flags.BoolVar(&f.keepList, "keep-manifest-list", false, "name a release of several architectures by multi; lists are always kept")
 	flags.BoolVar(&f.force, "force", false, "send everything, also what the destination has")
+	flags.BoolVar(&f.noSignatures, "no-signatures", false, "leave out signatures, attestations and whatever else is attached to the images")
 	flags.BoolVar(&f.skipMount, "skip-mount", false, "never ask a registry to link layers between its repositories")
 	flags.BoolVar(&f.skipMissing, "skip-missing", false, "leave out, with a warning, component images that the source no longer has")
 	flags.StringVar(&f.instructions, "print-mirror-instructions", "", "icsp (the default), idms or none")
@@ -227,7 +228,7 @@ func (a *App) runReleaseMirror(ctx context.Context, g *globalFlags, f *releaseMi
 		s.ui.Warn("--release-image-signature-to-dir=%s: signatures are not fetched yet, nothing is written there", f.signatureDir)
 	}
 	s.ui.Info("Mirroring %d images to %s ...", len(wishes), refs.name.To.Repository)
-	o := mirror.CopyOptions{Plan: mirror.PlanOptions{Force: f.force, SkipMissing: f.skipMissing}, DryRun: f.dryRun}
+	o := mirror.CopyOptions{Plan: mirror.PlanOptions{Force: f.force, SkipMissing: f.skipMissing, NoSignatures: f.noSignatures}, DryRun: f.dryRun}
 	o.Engine.SkipMount = f.skipMount
 	if err := s.copy(ctx, wishes, o); err != nil {
 		return err

@@ -107,8 +107,8 @@ func TestFailedImageIsNotDone(t *testing.T) {
 		}}
 	}
 	report, err := b.run(p, Options{ContinueOnError: true})
-	if err != nil || len(report.Failures) != 2 || report.FailedImages() != 1 || report.Copied != 1 {
-		t.Errorf("%v: %d failures of %d images, %d copied", err, len(report.Failures), report.FailedImages(), report.Copied)
+	if err != nil || len(report.Failures) != 2 || failedImages(report) != 1 || report.Copied != 1 {
+		t.Errorf("%v: %d failures of %d images, %d copied", err, len(report.Failures), failedImages(report), report.Copied)
 	}
 	for _, e := range b.events {
 		if e.Kind == ImageDone && e.Item == &p.Items[0] {
@@ -485,4 +485,9 @@ func TestCheckpointsGoByBytes(t *testing.T) {
 	if n := b.count(Checkpoint); n < 2 || n > 5 {
 		t.Errorf("%d checkpoints", n)
 	}
+}
+
+func failedImages(r *Report) int {
+	images, _ := r.Failed()
+	return images
 }

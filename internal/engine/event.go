@@ -41,23 +41,31 @@ type Failure struct {
 	Err  error
 }
 
-// Report says what a run did. Copied counts the images that it brought to all
-// their targets, Bytes the content of blobs and manifests that was transferred.
+// Report says what a run did. Copied counts the images asked for that it brought
+// to all their targets, Attached the signatures and the like that went along,
+// Bytes the content of blobs and manifests that was transferred.
 type Report struct {
-	Copied                            int
+	Copied, Attached                  int
 	Manifests, Sent, Mounted, Present int
 	Bytes                             int64
 	Failures                          []Failure
 }
 
-// FailedImages counts the images with failures; one may have failed at several
-// targets.
-func (r *Report) FailedImages() int {
+// Failed counts the images asked for, and what is attached to images, with
+// failures; each may have failed at several targets.
+func (r *Report) Failed() (images, attached int) {
 	seen := map[*plan.Item]bool{}
 	for _, f := range r.Failures {
+		switch {
+		case seen[f.Item]:
+		case f.Item.Subject.IsZero():
+			images++
+		default:
+			attached++
+		}
 		seen[f.Item] = true
 	}
-	return len(seen)
+	return images, attached
 }
 
 // ErrHeldBack is the failure of an image that must not be there before others

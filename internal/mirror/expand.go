@@ -100,6 +100,7 @@ func sourceTags(ctx context.Context, regs *Registries, m imagelist.Mapping) ([]s
 		}
 		tags = append(tags, tag)
 	}
+	regs.remember(m.Source.Ref, tags)
 	if len(tags) == 0 {
 		return nil, oci.ErrNameUnknown.With("the repository has no tags")
 	}

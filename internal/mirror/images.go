@@ -171,7 +171,10 @@ func execute(ctx context.Context, regs *Registries, result *Result, o CopyOption
 	case n == 1 && len(result.Planning) == 0:
 		return &ToldError{report.Failures[0].Err}
 	}
-	summary := fmt.Errorf("%w: %d of %d images failed", ErrUploading, len(report.Failures), len(result.Plan.Items))
+	summary := fmt.Errorf("%w: %d of %d images and signatures failed", ErrUploading, len(report.Failures), len(result.Plan.Items))
+	if _, attached := report.Failed(); attached == 0 {
+		summary = fmt.Errorf("%w: %d of %d images failed", ErrUploading, len(report.Failures), result.Plan.Totals().Images)
+	}
 	return &ToldError{&severalError{summary, worst(causes(report.Failures))}}
 }
 

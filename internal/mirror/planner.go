@@ -43,6 +43,9 @@ type PlanOptions struct {
 	// IgnoreDestination says that a destination which does not answer is no
 	// error: a dry run, whose destination may lie behind the gap.
 	IgnoreDestination bool
+	// NoSignatures leaves out what is attached to images: signatures,
+	// attestations, referrers.
+	NoSignatures bool
 	// Progress, if set, is told how many wishes of how many are planned.
 	Progress func(done, total int)
 }
@@ -56,10 +59,11 @@ type planner struct {
 	regs *Registries
 	o    PlanOptions
 
-	mu       sync.Mutex
-	opened   map[plan.Place]repo.Repo
-	cache    map[cacheKey]*fetched
-	presence map[plan.Place]*destination
+	mu        sync.Mutex
+	opened    map[plan.Place]repo.Repo
+	cache     map[cacheKey]*fetched
+	presence  map[plan.Place]*destination
+	attaching map[plan.Place]*attachments
 }
 
 type cacheKey struct {
@@ -79,7 +83,10 @@ type fetched struct {
 // result are the images that could not be planned; with any and without
 // ContinueOnError the plan must not be executed.
 func Plan(ctx context.Context, regs *Registries, wishes []Wish, o PlanOptions) (*plan.Plan, []error, error) {
-	p := &planner{regs: regs, o: o, opened: map[plan.Place]repo.Repo{}, cache: map[cacheKey]*fetched{}, presence: map[plan.Place]*destination{}}
+	p := &planner{
+		regs: regs, o: o, opened: map[plan.Place]repo.Repo{}, cache: map[cacheKey]*fetched{},
+		presence: map[plan.Place]*destination{}, attaching: map[plan.Place]*attachments{},
+	}
 	for _, w := range wishes {
 		if err := regs.WillWrite(w.Destinations...); err != nil {
 			return nil, nil, err
@@ -88,12 +95,16 @@ func Plan(ctx context.Context, regs *Registries, wishes []Wish, o PlanOptions) (
 	items := make([]*plan.Item, len(wishes))
 	skipped := make([]*plan.Skipped, len(wishes))
 	failed := make([]error, len(wishes))
+	attached := make([][]*plan.Item, len(wishes))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(planWorkers)
 	var done atomic.Int64
 	for i, w := range wishes {
 		g.Go(func() error {
 			items[i], skipped[i], failed[i] = p.wish(gctx, w)
+			if items[i] != nil {
+				attached[i], failed[i] = p.attached(gctx, items[i])
+			}
 			if gctx.Err() != nil {
 				return context.Cause(gctx)
 			}
@@ -109,7 +120,7 @@ func Plan(ctx context.Context, regs *Registries, wishes []Wish, o PlanOptions) (
 	if o.ContinueOnError {
 		holdBack(wishes, items, failed)
 	}
-	return gather(items, skipped, failed)
+	return gather(items, skipped, failed, attached)
 }
 
 // holdBack makes failures of the release images whose components could not be
@@ -133,9 +144,10 @@ func holdBack(wishes []Wish, items []*plan.Item, failed []error) {
 	}
 }
 
-func gather(items []*plan.Item, skipped []*plan.Skipped, failed []error) (*plan.Plan, []error, error) {
+func gather(items []*plan.Item, skipped []*plan.Skipped, failed []error, attached [][]*plan.Item) (*plan.Plan, []error, error) {
 	out := &plan.Plan{}
 	var errs []error
+	told := newGoals(items)
 	for i := range items {
 		switch {
 		case failed[i] != nil:
@@ -144,6 +156,7 @@ func gather(items []*plan.Item, skipped []*plan.Skipped, failed []error) (*plan.
 			out.Skipped = append(out.Skipped, *skipped[i])
 		default:
 			out.Items = append(out.Items, *items[i])
+			out.Items = append(out.Items, told.further(attached[i])...)
 		}
 	}
 	return out, errs, nil
@@ -173,29 +186,48 @@ func (p *planner) item(ctx context.Context, w Wish) (*plan.Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	root := w.Source.Digest
-	if root.IsZero() {
-		d, err := src.Resolve(ctx, repo.ByTag(w.Source.Tag))
-		if err != nil {
-			return nil, sourceError(w.Source, err)
-		}
-		root = d.Digest
-	}
-	item := &plan.Item{Ref: w.Source, Source: place, Root: root, Last: w.Last, Release: w.Release}
-	if item.Targets, err = p.targets(w); err != nil {
+	targets, err := p.targets(w)
+	if err != nil {
 		return nil, err
 	}
+	item := &plan.Item{Ref: w.Source, Source: place, Targets: targets, Last: w.Last, Release: w.Release}
+	return item, p.fill(ctx, src, item)
+}
+
+// fill pins an item to a digest, and reads what it consists of unless every
+// target has it.
+func (p *planner) fill(ctx context.Context, src repo.Source, item *plan.Item) error {
+	walk := &walker{p: p, src: src, place: item.Source, item: item}
+	root, err := p.pin(ctx, walk)
+	if err != nil {
+		return sourceError(item.Ref, err)
+	}
+	item.Root = root
 	if err := p.findPresent(ctx, item); err != nil || !item.Todo() {
-		return item, err
+		return err
 	}
-	walk := &walker{p: p, src: src, place: place, item: item}
 	if err := walk.root(ctx, root); err != nil {
-		return nil, err
+		return err
 	}
 	if item.Root != root { // one image takes the place of its list, and may be there
-		return item, p.findPresent(ctx, item)
+		return p.findPresent(ctx, item)
 	}
-	return item, nil
+	return nil
+}
+
+// pin finds the digest that an image's reference stands for. Where a target may
+// hold the image already, the digest alone is asked for: registries that count
+// pulls do not count that. Where none does, the manifest is read at once.
+func (p *planner) pin(ctx context.Context, w *walker) (oci.Digest, error) {
+	r := w.item.Ref
+	switch {
+	case !r.Digest.IsZero():
+		return r.Digest, nil
+	case p.o.Force || !p.mayHold(ctx, w.item.Targets):
+		return w.readTag(ctx, r.Tag)
+	}
+	d, err := w.src.Resolve(ctx, repo.ByTag(r.Tag))
+	return d.Digest, err
 }
 
 // source returns where an image is read: beside the wish's medium if it is

@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,7 +36,7 @@ func (p *planner) findPresent(ctx context.Context, item *plan.Item) error {
 		if d.err != nil && !p.o.IgnoreDestination {
 			return &repo.Error{Op: "reading", Side: repo.SideDestination, Ref: t.Place.String(), Err: d.err}
 		}
-		if d.err != nil || d.empty && len(t.Tags) > 0 {
+		if !d.mayHold(*t) {
 			continue
 		}
 		present, err := p.present(ctx, d, *t, item.Root)
@@ -48,6 +49,18 @@ func (p *planner) findPresent(ctx context.Context, item *plan.Item) error {
 		t.Present = present && err == nil
 	}
 	return nil
+}
+
+// mayHold reports whether a target has to be asked if it holds an image.
+func (p *planner) mayHold(ctx context.Context, targets []plan.Target) bool {
+	return slices.ContainsFunc(targets, func(t plan.Target) bool {
+		return p.destination(ctx, t.Place).mayHold(t)
+	})
+}
+
+// mayHold reports whether a repository may hold what a target names in it.
+func (d *destination) mayHold(t plan.Target) bool {
+	return d.err == nil && (!d.empty || len(t.Tags) == 0)
 }
 
 // destination finds out once whether a repository answers and holds anything,

@@ -46,11 +46,12 @@ type Registries struct {
 	writes map[string]bool
 	dirs   map[string]*Directory
 	hosts  map[string]repo.Registry
+	listed map[plan.Place]map[string]bool
 }
 
 // NewRegistries returns the registries of one run.
 func NewRegistries(o RegistriesOptions) *Registries {
-	return &Registries{o: o, writes: map[string]bool{}, dirs: map[string]*Directory{}, hosts: map[string]repo.Registry{}}
+	return &Registries{o: o, writes: map[string]bool{}, dirs: map[string]*Directory{}, hosts: map[string]repo.Registry{}, listed: map[plan.Place]map[string]bool{}}
 }
 
 // fileKey begins the keys of directories.
@@ -138,4 +139,26 @@ func (r *Registries) Close(ctx context.Context) error {
 	}
 	r.dirs = map[string]*Directory{}
 	return errors.Join(errs...)
+}
+
+// remember keeps the tags of a repository that was listed in this run.
+func (r *Registries) remember(at ref.Ref, tags []string) {
+	place, err := r.Place(at, Reading)
+	if err != nil {
+		return
+	}
+	known := make(map[string]bool, len(tags))
+	for _, tag := range tags {
+		known[tag] = true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.listed[place] = known
+}
+
+// Listed returns all tags of a repository, nil where it was not listed.
+func (r *Registries) Listed(at plan.Place) map[string]bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.listed[at]
 }

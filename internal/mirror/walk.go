@@ -144,20 +144,36 @@ func (w *walker) read(ctx context.Context, d oci.Digest) (oci.Descriptor, []byte
 }
 
 func (w *walker) fetch(ctx context.Context, d oci.Digest) (oci.Descriptor, []byte, error) {
-	key := cacheKey{w.place, d}
-	w.p.mu.Lock()
-	f := w.p.cache[key]
-	if f == nil {
-		f = &fetched{}
-		w.p.cache[key] = f
-	}
-	w.p.mu.Unlock()
+	f := w.cached(d)
 	f.once.Do(func() {
 		f.desc, f.body, f.err = w.src.Manifest(ctx, repo.ByDigest(d))
 		f.desc = f.desc.Bare()
 		f.desc.Digest = d
 	})
 	return f.desc, f.body, f.err
+}
+
+// readTag gets what a tag names, so that reading it by its digest costs nothing more.
+func (w *walker) readTag(ctx context.Context, tag string) (oci.Digest, error) {
+	desc, body, err := w.src.Manifest(ctx, repo.ByTag(tag))
+	if err != nil {
+		return oci.Digest{}, err
+	}
+	f := w.cached(desc.Digest)
+	f.once.Do(func() { f.desc, f.body = desc.Bare(), body })
+	return desc.Digest, nil
+}
+
+func (w *walker) cached(d oci.Digest) *fetched {
+	key := cacheKey{w.place, d}
+	w.p.mu.Lock()
+	defer w.p.mu.Unlock()
+	f := w.p.cache[key]
+	if f == nil {
+		f = &fetched{}
+		w.p.cache[key] = f
+	}
+	return f
 }
 
 func platforms(children []oci.Descriptor) string {

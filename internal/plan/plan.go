@@ -61,6 +61,9 @@ type Item struct {
 	Last bool `json:"last,omitempty"`
 	// Release is that of its Mapping.
 	Release string `json:"release,omitempty"`
+	// Subject is the manifest that this one is attached to: it was not asked
+	// for but goes along, as a signature does. Zero for what was asked for.
+	Subject oci.Digest `json:"attachedTo,omitzero"`
 	// Skipped are the children left out of an index: by a filter, or missing
 	// at the source for good.
 	Skipped []Skipped `json:"skipped,omitempty"`

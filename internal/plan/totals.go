@@ -11,8 +11,9 @@ import (
 // Totals counts what is still to do. Sizes are in bytes; a blob that several
 // images of one registry share counts once.
 type Totals struct {
-	Images    int   `json:"images"`
-	Present   int   `json:"present"`
+	Images    int   `json:"images"`   // asked for
+	Present   int   `json:"present"`  // of those
+	Attached  int   `json:"attached"` // signatures and the like, to be copied along
 	Manifests int   `json:"manifests"`
 	Blobs     int   `json:"blobs"`
 	Bytes     int64 `json:"bytes"`
@@ -34,9 +35,17 @@ func (p *Plan) Totals() Totals {
 }
 
 func (i *Item) count(t *Totals, seen map[held]bool) {
-	t.Images++
-	if !i.Todo() {
-		t.Present++
+	todo := i.Todo()
+	switch {
+	case i.Subject.IsZero():
+		t.Images++
+		if !todo {
+			t.Present++
+		}
+	case todo:
+		t.Attached++
+	}
+	if !todo {
 		return
 	}
 	for _, target := range i.Targets {

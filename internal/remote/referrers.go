@@ -30,7 +30,27 @@ func (r *Repo) Referrers(ctx context.Context, subject oci.Digest) iter.Seq2[oci.
 	}
 }
 
+// ListsReferrers implements repo.ReferrersProber. A registry that has the
+// referrers API never says 404 for a repository that exists; one that refuses
+// this account the list only is taken as one that has none.
+func (r *Repo) ListsReferrers(ctx context.Context, subject oci.Digest) (bool, error) {
+	_, err := r.listed(ctx, subject)
+	if e, ok := asError(err); ok && (noSuchAPI(e.Status) || e.Status == http.StatusForbidden) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 func (r *Repo) referrers(ctx context.Context, subject oci.Digest) ([]oci.Descriptor, error) {
+	found, err := r.listed(ctx, subject)
+	if e, ok := asError(err); ok && noSuchAPI(e.Status) {
+		return r.fallbackReferrers(ctx, subject)
+	}
+	return found, err
+}
+
+// listed asks the referrers API.
+func (r *Repo) listed(ctx context.Context, subject oci.Digest) ([]oci.Descriptor, error) {
 	var found []oci.Descriptor
 	c := call{
 		method: http.MethodGet, path: r.path + "/referrers/" + subject.String(), scope: pull(r.path),
@@ -41,9 +61,6 @@ func (r *Repo) referrers(ctx context.Context, subject oci.Digest) ([]oci.Descrip
 		found = append(found, page...)
 		return err
 	})
-	if e, ok := asError(err); ok && noSuchAPI(e.Status) {
-		return r.fallbackReferrers(ctx, subject)
-	}
 	return found, err
 }
 

@@ -87,6 +87,14 @@ type Source interface {
 	Referrers(ctx context.Context, subject oci.Digest) iter.Seq2[oci.Descriptor, error]
 }
 
+// ReferrersProber is the optional power of a source that may keep referrers
+// only under tags, to say so: where it does not list them itself, one without
+// the tag sha256-<hex> of a subject has none for it.
+type ReferrersProber interface {
+	// ListsReferrers finds out by asking for those of a manifest that is there.
+	ListsReferrers(ctx context.Context, subject oci.Digest) (bool, error)
+}
+
 // LocalFile is the optional power of a blob reader whose content is a plain
 // file positioned at the offset asked for; *os.File itself satisfies it, which
 // lets the kernel send it (sendfile).

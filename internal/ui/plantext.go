@@ -14,6 +14,9 @@ import (
 func Summary(t plan.Totals) string {
 	s := fmt.Sprintf("%s to copy: %s, %s, at most %s",
 		Count(t.Images-t.Present, "image"), Count(t.Manifests, "manifest"), Count(t.Blobs, "layer"), Size(t.Bytes))
+	if t.Attached > 0 {
+		s += fmt.Sprintf("; attached: %s", Count(t.Attached, "signature"))
+	}
 	if t.Present > 0 {
 		s += fmt.Sprintf("; there already: %d", t.Present)
 	}

@@ -1,0 +1,219 @@
+package mirror
+
+import (
+	"context"
+	"sync"
+
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/plan"
+	"github.com/airbridge-dev/airbridge/internal/repo"
+)
+
+// attachedTags are the endings of the tags under which cosign keeps what it
+// attaches to an image: sha256-<hex>.sig. The bare tag is the specification's
+// list of referrers, for registries that keep none themselves.
+var attachedTags = []string{".sig", ".att", ".sbom"}
+
+// maxAttached is how far attachments of attachments are followed: the signature
+// of a bill of materials of an image is the second.
+const maxAttached = 3
+
+// attachments finds what is attached to the images of one repository.
+type attachments struct {
+	src  repo.Source
+	tags map[string]bool // all of the repository, nil where they are not known
+
+	once sync.Once
+	api  bool // it lists referrers itself
+	err  error
+}
+
+// attachment is one thing attached to an image: under a tag, or by digest alone.
+type attachment struct {
+	tag    string
+	digest oci.Digest // zero where a tag is given
+}
+
+// attached plans what is attached to an image, and to the images of its list:
+// signatures, attestations, bills of materials, and whatever else names one of
+// them as its subject. An image that every target holds and that was named by
+// its digest is not asked for at its source again, not for these either.
+func (p *planner) attached(ctx context.Context, image *plan.Item) ([]*plan.Item, error) {
+	if p.o.NoSignatures || !image.Todo() && image.Ref.Tag == "" {
+		return nil, nil
+	}
+	var out []*plan.Item
+	seen := map[oci.Digest]bool{}
+	subjects := append([]oci.Digest{image.Root}, childrenOf(image)...)
+	for depth := 0; depth < maxAttached && len(subjects) > 0; depth++ {
+		found, err := p.attachedTo(ctx, image, subjects, seen)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, found...)
+		subjects = rootsOf(found)
+	}
+	return out, nil
+}
+
+func childrenOf(item *plan.Item) []oci.Digest {
+	var out []oci.Digest
+	for _, m := range item.Manifests {
+		if m.Digest != item.Root {
+			out = append(out, m.Digest)
+		}
+	}
+	return out
+}
+
+func rootsOf(items []*plan.Item) []oci.Digest {
+	out := make([]oci.Digest, len(items))
+	for i, item := range items {
+		out[i] = item.Root
+	}
+	return out
+}
+
+// attachedTo plans what is attached to the subjects, each thing once.
+func (p *planner) attachedTo(ctx context.Context, image *plan.Item, subjects []oci.Digest, seen map[oci.Digest]bool) ([]*plan.Item, error) {
+	src := p.attachments(image.Source)
+	var out []*plan.Item
+	for _, subject := range subjects {
+		if seen[subject] {
+			continue
+		}
+		seen[subject] = true
+		found, err := src.of(ctx, subject)
+		if err != nil {
+			return nil, attachedError(image, err)
+		}
+		for _, a := range found {
+			item, err := p.attachment(ctx, image, subject, a)
+			if oci.IsNotFound(err) { // a tag that was guessed, or gone since it was listed
+				continue
+			}
+			if err != nil {
+				return nil, err
+			}
+			out = append(out, item)
+		}
+	}
+	return out, nil
+}
+
+// attachedError names the image whose attachments could not be looked for.
+func attachedError(image *plan.Item, err error) error {
+	return &repo.Error{Op: "looking for signatures of", Side: repo.SideSource, Ref: image.Ref.String(), Err: err}
+}
+
+// attachment plans one attachment: it goes where its image goes.
+func (p *planner) attachment(ctx context.Context, image *plan.Item, subject oci.Digest, a attachment) (*plan.Item, error) {
+	item := &plan.Item{Source: image.Source, Subject: subject, Release: image.Release}
+	for _, t := range image.Targets {
+		to := plan.Target{Place: t.Place}
+		if a.tag != "" {
+			to.Tags = []string{a.tag}
+		}
+		item.Targets = append(item.Targets, to)
+	}
+	item.Ref = image.Ref.Repository().WithDigest(a.digest)
+	if a.tag != "" {
+		item.Ref = image.Ref.Repository().WithTag(a.tag)
+	}
+	return item, p.fill(ctx, p.attachments(image.Source).src, item)
+}
+
+// attachments returns what is known of a repository that is open.
+func (p *planner) attachments(at plan.Place) *attachments {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a := p.attaching[at]
+	if a == nil {
+		a = &attachments{src: p.opened[at], tags: p.regs.Listed(at)}
+		p.attaching[at] = a
+	}
+	return a
+}
+
+// of finds what is attached to a manifest that the repository has.
+func (a *attachments) of(ctx context.Context, subject oci.Digest) ([]attachment, error) {
+	var out []attachment
+	bare := subject.Algorithm() + "-" + subject.Hex()
+	for _, ending := range attachedTags {
+		if a.mayHave(bare + ending) {
+			out = append(out, attachment{tag: bare + ending})
+		}
+	}
+	api, err := a.lists(ctx, subject)
+	if err != nil || !api && !a.mayHave(bare) {
+		return out, err
+	}
+	for d, err := range a.src.Referrers(ctx, subject) {
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, attachment{digest: d.Digest})
+	}
+	return out, nil
+}
+
+// mayHave reports whether a tag is worth asking for.
+func (a *attachments) mayHave(tag string) bool { return a.tags == nil || a.tags[tag] }
+
+// lists finds out once whether the repository lists referrers by itself.
+func (a *attachments) lists(ctx context.Context, subject oci.Digest) (bool, error) {
+	a.once.Do(func() {
+		a.api = true
+		if prober, ok := a.src.(repo.ReferrersProber); ok {
+			a.api, a.err = prober.ListsReferrers(ctx, subject)
+		}
+	})
+	return a.api, a.err
+}
+
+// goals are the places and names that a plan brings manifests to.
+type goals map[goal]bool
+
+type goal struct {
+	place plan.Place
+	name  string // a tag, or a digest where it gets none
+}
+
+// newGoals returns those of the images that the user asked for: what he named
+// himself, a signature among them, is not attached a second time.
+func newGoals(items []*plan.Item) goals {
+	g := goals{}
+	for _, item := range items {
+		if item != nil {
+			g.reach(item)
+		}
+	}
+	return g
+}
+
+// reach notes the goals of an item and returns its targets that are new.
+func (g goals) reach(item *plan.Item) []plan.Target {
+	var fresh []plan.Target
+	for _, t := range item.Targets {
+		at := goal{t.Place, item.Root.String()}
+		if len(t.Tags) > 0 {
+			at.name = t.Tags[0]
+		}
+		if !g[at] {
+			fresh = append(fresh, t)
+		}
+		g[at] = true
+	}
+	return fresh
+}
+
+// further returns the attachments that are not in the plan yet.
+func (g goals) further(attached []*plan.Item) []plan.Item {
+	var out []plan.Item
+	for _, item := range attached {
+		if item.Targets = g.reach(item); len(item.Targets) > 0 {
+			out = append(out, *item)
+		}
+	}
+	return out
+}
