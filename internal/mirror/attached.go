@@ -2,7 +2,10 @@ package mirror
 
 import (
 	"context"
+	"slices"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/plan"
@@ -26,12 +29,22 @@ type attachments struct {
 	once sync.Once
 	api  bool // it lists referrers itself
 	err  error
+
+	mu    sync.Mutex
+	found map[oci.Digest]*foundAttachments
+}
+
+// foundAttachments are those of one manifest, looked for once in a run.
+type foundAttachments struct {
+	once sync.Once
+	all  []attachment
+	err  error
 }
 
 // attachment is one thing attached to an image: under a tag, or by digest alone.
 type attachment struct {
 	tag    string
-	digest oci.Digest // zero where a tag is given
+	digest oci.Digest // zero for a tag that was listed, and not asked for yet
 }
 
 // attached plans what is attached to an image, and to the images of its list:
@@ -89,7 +102,7 @@ func (p *planner) attachedTo(ctx context.Context, image *plan.Item, subjects []o
 		}
 		for _, a := range found {
 			item, err := p.attachment(ctx, image, subject, a)
-			if oci.IsNotFound(err) { // a tag that was guessed, or gone since it was listed
+			if oci.IsNotFound(err) { // gone since it was found
 				continue
 			}
 			if err != nil {
@@ -116,10 +129,11 @@ func (p *planner) attachment(ctx context.Context, image *plan.Item, subject oci.
 		}
 		item.Targets = append(item.Targets, to)
 	}
-	item.Ref = image.Ref.Repository().WithDigest(a.digest)
+	item.Ref = image.Ref.Repository()
 	if a.tag != "" {
-		item.Ref = image.Ref.Repository().WithTag(a.tag)
+		item.Ref = item.Ref.WithTag(a.tag)
 	}
+	item.Ref.Digest = a.digest
 	return item, p.fill(ctx, p.attachments(image.Source).src, item)
 }
 
@@ -129,7 +143,7 @@ func (p *planner) attachments(at plan.Place) *attachments {
 	defer p.mu.Unlock()
 	a := p.attaching[at]
 	if a == nil {
-		a = &attachments{src: p.opened[at], tags: p.regs.Listed(at)}
+		a = &attachments{src: p.opened[at], tags: p.regs.Listed(at), found: map[oci.Digest]*foundAttachments{}}
 		p.attaching[at] = a
 	}
 	return a
@@ -137,17 +151,57 @@ func (p *planner) attachments(at plan.Place) *attachments {
 
 // of finds what is attached to a manifest that the repository has.
 func (a *attachments) of(ctx context.Context, subject oci.Digest) ([]attachment, error) {
-	var out []attachment
+	a.mu.Lock()
+	f := a.found[subject]
+	if f == nil {
+		f = &foundAttachments{}
+		a.found[subject] = f
+	}
+	a.mu.Unlock()
+	f.once.Do(func() { f.all, f.err = a.find(ctx, subject) })
+	return f.all, f.err
+}
+
+// find asks for everything at once: each answer mostly is that there is nothing.
+func (a *attachments) find(ctx context.Context, subject oci.Digest) ([]attachment, error) {
 	bare := subject.Algorithm() + "-" + subject.Hex()
-	for _, ending := range attachedTags {
-		if a.mayHave(bare + ending) {
-			out = append(out, attachment{tag: bare + ending})
+	found := make([][]attachment, len(attachedTags)+1)
+	var g errgroup.Group // a context of its own would let one image's failure be another's
+	for i, ending := range attachedTags {
+		g.Go(func() (err error) {
+			found[i], err = a.under(ctx, bare+ending)
+			return err
+		})
+	}
+	g.Go(func() (err error) {
+		found[len(attachedTags)], err = a.referrers(ctx, subject, bare)
+		return err
+	})
+	err := g.Wait()
+	return slices.Concat(found...), err
+}
+
+// under returns what a tag names, if it exists.
+func (a *attachments) under(ctx context.Context, tag string) ([]attachment, error) {
+	if a.tags != nil {
+		if !a.tags[tag] {
+			return nil, nil
 		}
+		return []attachment{{tag: tag}}, nil
 	}
+	d, err := a.src.Resolve(ctx, repo.ByTag(tag))
+	if oci.IsNotFound(err) {
+		return nil, nil
+	}
+	return []attachment{{tag, d.Digest}}, err
+}
+
+func (a *attachments) referrers(ctx context.Context, subject oci.Digest, bare string) ([]attachment, error) {
 	api, err := a.lists(ctx, subject)
-	if err != nil || !api && !a.mayHave(bare) {
-		return out, err
+	if err != nil || !api && a.tags != nil && !a.tags[bare] {
+		return nil, err
 	}
+	var out []attachment
 	for d, err := range a.src.Referrers(ctx, subject) {
 		if err != nil {
 			return nil, err
@@ -156,9 +210,6 @@ func (a *attachments) of(ctx context.Context, subject oci.Digest) ([]attachment,
 	}
 	return out, nil
 }
-
-// mayHave reports whether a tag is worth asking for.
-func (a *attachments) mayHave(tag string) bool { return a.tags == nil || a.tags[tag] }
 
 // lists finds out once whether the repository lists referrers by itself.
 func (a *attachments) lists(ctx context.Context, subject oci.Digest) (bool, error) {

@@ -36,6 +36,7 @@ type host struct {
 	requests, retries atomic.Int64
 	chunk             atomic.Int64 // the largest PATCH that it takes, in bytes; 0 while it takes uploads in one PUT
 	internal          atomic.Bool  // answered like OpenShift's internal registry
+	listless          atomic.Bool  // has no referrers API, as ListsReferrers found
 }
 
 type bytesMoved struct{ received, sent atomic.Int64 }

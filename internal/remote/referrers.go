@@ -35,15 +35,23 @@ func (r *Repo) Referrers(ctx context.Context, subject oci.Digest) iter.Seq2[oci.
 // this account the list only is taken as one that has none.
 func (r *Repo) ListsReferrers(ctx context.Context, subject oci.Digest) (bool, error) {
 	_, err := r.listed(ctx, subject)
-	if e, ok := asError(err); ok && (noSuchAPI(e.Status) || e.Status == http.StatusForbidden) {
+	e, ok := asError(err)
+	switch {
+	case ok && noSuchAPI(e.Status):
+		r.host.listless.Store(true)
+		return false, nil
+	case ok && e.Status == http.StatusForbidden:
 		return false, nil
 	}
 	return err == nil, err
 }
 
 func (r *Repo) referrers(ctx context.Context, subject oci.Digest) ([]oci.Descriptor, error) {
+	if r.host.listless.Load() {
+		return r.fallbackReferrers(ctx, subject)
+	}
 	found, err := r.listed(ctx, subject)
-	if e, ok := asError(err); ok && noSuchAPI(e.Status) {
+	if e, ok := asError(err); ok && (noSuchAPI(e.Status) || e.Status == http.StatusForbidden) {
 		return r.fallbackReferrers(ctx, subject)
 	}
 	return found, err
