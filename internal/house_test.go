@@ -24,10 +24,10 @@ const module = "github.com/airbridge-dev/airbridge/"
 // levels has the packages from the bottom up. A package imports from lower
 // levels only. A name stands for the packages below it as well.
 var levels = [][]string{
-	{"oci", "ref"},
+	{"oci", "ref", "jsonpath"},
 	{"repo"},
 	{"store", "auth", "config"},
-	{"plan", "medium", "registry", "remote", "ocdir", "layout", "server"},
+	{"plan", "image", "medium", "registry", "remote", "ocdir", "layout", "server"},
 	{"engine", "cluster", "release", "catalog", "imagelist", "helm", "samples"},
 	{"mirror", "ui"},
 	{"cli"},

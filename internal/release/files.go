@@ -9,6 +9,7 @@ type files struct {
 	metadata     []byte
 	verification Verification
 	seen         map[string]bool // names that a layer below cannot bring any more
+	kept         *kept           // all other files, nil where they are not asked for
 }
 
 // complete reports whether the layers below have nothing more to tell. A
@@ -20,6 +21,7 @@ func (f *files) complete() bool { return f.references != nil && f.metadata != ni
 func (f *files) under() *files {
 	next := *f
 	next.seen = maps.Clone(f.seen)
+	next.kept = f.kept.clone()
 	return &next
 }
 
@@ -38,6 +40,7 @@ func (f *files) add(name string, content []byte) error {
 		if v, ok := parseVerification(name, content); ok && f.verification.File == "" {
 			f.verification = v
 		}
+		return f.kept.add(name, content)
 	}
 	return nil
 }

@@ -2,12 +2,12 @@ package release
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"slices"
 
+	"github.com/airbridge-dev/airbridge/internal/image"
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/repo"
 )
@@ -25,39 +25,47 @@ const (
 // image info" where reading failed, which keeps the codes of package oci, and
 // "unable to load image-references" where the image is not a release.
 func Read(ctx context.Context, src repo.Source, t repo.Target, prefer oci.Platform) (*Payload, error) {
-	rd := &reader{src: src, name: "release image " + t.String()}
+	rd := &reader{src: src, name: "release image " + t.String(), pick: image.Prefer(prefer)}
+	p, _, err := rd.read(ctx, t, &files{seen: map[string]bool{}})
+	return p, err
+}
+
+// read reads a payload, and returns it with the files that it came from.
+func (rd *reader) read(ctx context.Context, t repo.Target, found *files) (*Payload, *files, error) {
 	p := &Payload{}
-	files, err := rd.retrieve(ctx, t, prefer, p)
+	found, err := rd.retrieve(ctx, t, found, p)
 	if err != nil {
-		return nil, fmt.Errorf("unable to retrieve release image info: %w", err)
+		return nil, nil, fmt.Errorf("unable to retrieve release image info: %w", err)
 	}
-	if files.references == nil {
-		return nil, fmt.Errorf("unable to load image-references from release payload: no layer of %s has the file %s%s, so it is not a release image",
+	if found.references == nil {
+		return nil, nil, fmt.Errorf("unable to load image-references from release payload: no layer of %s has the file %s%s, so it is not a release image",
 			t, directory, imageReferences)
 	}
-	p.Verification = files.verification
-	if err := p.parseReferences(files.references); err != nil {
-		return nil, err
+	p.Verification = found.verification
+	if err := p.parseReferences(found.references); err != nil {
+		return nil, nil, err
 	}
-	return p, p.parseMetadata(files.metadata)
+	return p, found, p.parseMetadata(found.metadata)
 }
 
 type reader struct {
-	src  repo.Source
-	name string // for errors on content
+	src    repo.Source
+	name   string // for errors on content
+	pick   image.Pick
+	config *image.Config
 }
 
 // retrieve finds the image, fills in what the payload's files do not tell, and
 // returns those files.
-func (rd *reader) retrieve(ctx context.Context, t repo.Target, prefer oci.Platform, p *Payload) (*files, error) {
-	m, err := rd.image(ctx, t, prefer, p)
+func (rd *reader) retrieve(ctx context.Context, t repo.Target, found *files, p *Payload) (*files, error) {
+	m, err := rd.image(ctx, t, p)
 	if err != nil {
 		return nil, err
 	}
-	if p.Arch, err = rd.arch(ctx, m.Config); err != nil {
+	if rd.config, err = rd.readConfig(ctx, m.Config); err != nil {
 		return nil, err
 	}
-	found := &files{seen: map[string]bool{}}
+	p.Arch = rd.config.Platform.Architecture
 	for _, layer := range slices.Backward(m.Layers) {
 		if found.complete() {
 			break
@@ -73,7 +81,7 @@ func (rd *reader) retrieve(ctx context.Context, t repo.Target, prefer oci.Platfo
 }
 
 // image goes down from a list to an image and records the digests on the way.
-func (rd *reader) image(ctx context.Context, t repo.Target, prefer oci.Platform, p *Payload) (*oci.Manifest, error) {
+func (rd *reader) image(ctx context.Context, t repo.Target, p *Payload) (*oci.Manifest, error) {
 	for range oci.MaxDepth {
 		desc, body, err := rd.src.Manifest(ctx, t)
 		if err != nil {
@@ -94,46 +102,29 @@ func (rd *reader) image(ctx context.Context, t repo.Target, prefer oci.Platform,
 		if p.ListDigest.IsZero() {
 			p.ListDigest = desc.Digest
 		}
-		t = repo.ByDigest(choose(m.Manifests, prefer).Digest)
+		chosen, err := rd.pick(m.Manifests)
+		if err != nil {
+			return nil, err
+		}
+		t = repo.ByDigest(chosen[0].Digest)
 	}
 	return nil, fmt.Errorf("lists are nested more than %d deep: %w", oci.MaxDepth, oci.ErrManifestInvalid)
 }
 
-// choose returns the child for the preferred platform, else the first that is
-// an image.
-func choose(children []oci.Descriptor, prefer oci.Platform) oci.Descriptor {
-	for _, c := range children {
-		if c.Platform != nil && c.Platform.OS == prefer.OS && c.Platform.Architecture == prefer.Architecture {
-			return c
-		}
+// readConfig reads the image's config.
+func (rd *reader) readConfig(ctx context.Context, config *oci.Descriptor) (*image.Config, error) {
+	if config == nil {
+		return nil, fmt.Errorf("the image has no config: %w", oci.ErrManifestInvalid)
 	}
-	for _, c := range children {
-		if c.Platform == nil || !c.Platform.IsAttestation() {
-			return c
-		}
-	}
-	return children[0]
-}
-
-// arch reads the architecture from the image's config.
-func (rd *reader) arch(ctx context.Context, config *oci.Descriptor) (string, error) {
-	if config == nil || config.Size > oci.MaxManifestSize {
-		return "", fmt.Errorf("the image has no config, or one over %d bytes: %w", oci.MaxManifestSize, oci.ErrManifestInvalid)
-	}
-	content, err := rd.open(ctx, *config)
+	body, err := image.ReadConfig(ctx, rd.src, *config)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	defer content.Close()
-	body, err := io.ReadAll(content)
+	parsed, err := image.ParseConfig(body)
 	if err != nil {
-		return "", err
+		return nil, fmt.Errorf("config %s: %w", config.Digest, err)
 	}
-	var platform oci.Platform
-	if err := json.Unmarshal(body, &platform); err != nil {
-		return "", fmt.Errorf("config %s: %w", config.Digest, err)
-	}
-	return platform.Architecture, nil
+	return parsed, nil
 }
 
 // layer adds the payload files of a layer. It believes none of them before the

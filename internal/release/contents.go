@@ -1,0 +1,95 @@
+package release
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/airbridge-dev/airbridge/internal/image"
+	"github.com/airbridge-dev/airbridge/internal/repo"
+)
+
+// maxKept is how many bytes of manifests are held at once. A real release has
+// 5 MB.
+const maxKept = 256 << 20
+
+// Contents is a payload with everything that it was read from.
+type Contents struct {
+	*Payload
+	Config     *image.Config     // of the release image
+	References []byte            // the file image-references
+	Manifests  map[string][]byte // what a cluster applies, by file name
+	Others     []string          // names of files that are none of these, sorted
+}
+
+// ReadContents is Read for the image that pick chooses from a list, and keeps
+// all files.
+func ReadContents(ctx context.Context, src repo.Source, t repo.Target, pick image.Pick) (*Contents, error) {
+	rd := &reader{src: src, name: "release image " + t.String(), pick: pick}
+	p, found, err := rd.read(ctx, t, &files{seen: map[string]bool{}, kept: &kept{}})
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(found.kept.others)
+	return &Contents{Payload: p, Config: rd.config, References: found.references, Manifests: found.kept.manifests, Others: found.kept.others}, nil
+}
+
+// kept are the payload files besides the two that all releases have.
+type kept struct {
+	manifests map[string][]byte
+	others    []string
+	size      int
+}
+
+func (k *kept) clone() *kept {
+	if k == nil {
+		return nil
+	}
+	return &kept{maps.Clone(k.manifests), slices.Clone(k.others), k.size}
+}
+
+func (k *kept) add(name string, content []byte) error {
+	if k == nil {
+		return nil
+	}
+	if !isManifest(name) {
+		k.others = append(k.others, name)
+		return nil
+	}
+	if k.size += len(content); k.size > maxKept {
+		return fmt.Errorf("%w: the payload has more than %d bytes of manifests", errLimit, maxKept)
+	}
+	if k.manifests == nil {
+		k.manifests = map[string][]byte{}
+	}
+	k.manifests[name] = content
+	return nil
+}
+
+func isManifest(name string) bool {
+	return slices.Contains([]string{".yaml", ".yml", ".json"}, path.Ext(name))
+}
+
+// Text returns all files one after the other, each below a comment with its
+// name: the two that all releases have, then the manifests in the order of
+// their names (oc.md 14, --contents).
+func (c *Contents) Text() string {
+	var b strings.Builder
+	add := func(name string, content []byte) {
+		fmt.Fprintf(&b, "# %s\n%s", name, content)
+		if len(content) > 0 && content[len(content)-1] != '\n' {
+			b.WriteByte('\n')
+		}
+	}
+	add(imageReferences, c.References)
+	if c.Metadata.Raw != nil {
+		add(releaseMetadata, c.Metadata.Raw)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Manifests)) {
+		add(name, c.Manifests[name])
+	}
+	return b.String()
+}
