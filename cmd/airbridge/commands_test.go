@@ -44,6 +44,8 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"crowd":    cmdCrowd,    // crowd VAR: starts a registry that counts requests at once
 	"peak":     cmdPeak,     // peak VAR N: it never served more than N at once
 	"multi":    cmdMulti,    // multi VAR version: pushes a release of two platforms, MULTI=ref
+	"attach":   cmdAttach,   // attach VAR repository tag|digest: signs it as cosign does, SIG and BUNDLE
+	"referred": cmdReferred, // [!] referred VAR repository tag: BUNDLE is listed as its referrer
 }
 
 // raceOptions lets a program that was built with the race detector end at once;
