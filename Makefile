@@ -3,6 +3,8 @@
 
 GO      ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || true)
+COMMIT  := $(shell git rev-parse HEAD 2>/dev/null || true)
+DATE    := $(shell git log -1 --format=%ct 2>/dev/null || true)
 LINT    := $(GO) tool -modfile=tools/go.mod golangci-lint
 
 # The race detector needs a C compiler. CI always has one, so there it is never left out.
@@ -14,12 +16,24 @@ TEST := CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 12m
 
 FUZZTIME ?= 30s
 
-.PHONY: all build test lint fmt demo bench soak fuzz tools clean
+# What release makes: "linux/amd64 darwin/arm64"; nothing is everything.
+PLATFORMS ?=
+
+.PHONY: all build release test lint fmt demo bench soak fuzz tools clean
 
 all: build
 
+CLI := github.com/airbridge-dev/airbridge/internal/cli
 build:
-	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X github.com/airbridge-dev/airbridge/internal/cli.Version=$(VERSION)' -o bin/airbridge ./cmd/airbridge
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X $(CLI).Version=$(VERSION) -X $(CLI).Commit=$(COMMIT) -X $(CLI).Date=$(DATE)' -o bin/airbridge ./cmd/airbridge
+
+# release packs what is committed, and only that, into dist/ (docs/release.md).
+release:
+	@git diff --quiet HEAD || echo "release: changes that are not committed are left out"
+	@set -e; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
+	git archive -o "$$work.tar" HEAD; tar -xf "$$work.tar" -C "$$work"; rm -f "$$work.tar"; rm -rf dist; cd "$$work"; \
+	$(GO) run -trimpath ./pack -go "$(GO)" -out "$(CURDIR)/dist" -version "$$(git -C "$(CURDIR)" describe --tags --always HEAD)" \
+	  -commit "$(COMMIT)" -date "$(DATE)" $(PLATFORMS)
 
 test:
 	$(GO) vet ./...
