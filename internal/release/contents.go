@@ -20,6 +20,7 @@ const maxKept = 256 << 20
 type Contents struct {
 	*Payload
 	Config     *image.Config     // of the release image
+	Size       int64             // of its layers in bytes, as they are stored
 	References []byte            // the file image-references
 	Manifests  map[string][]byte // what a cluster applies, by file name
 	Others     []string          // names of files that are none of these, sorted
@@ -34,7 +35,10 @@ func ReadContents(ctx context.Context, src repo.Source, t repo.Target, pick imag
 		return nil, err
 	}
 	slices.Sort(found.kept.others)
-	return &Contents{Payload: p, Config: rd.config, References: found.references, Manifests: found.kept.manifests, Others: found.kept.others}, nil
+	return &Contents{
+		Payload: p, Config: rd.config, Size: rd.size, References: found.references,
+		Manifests: found.kept.manifests, Others: found.kept.others,
+	}, nil
 }
 
 // kept are the payload files besides the two that all releases have.

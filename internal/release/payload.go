@@ -46,6 +46,7 @@ type Metadata struct {
 	Previous []string          // versions that may be updated to this one
 	Next     []string          // versions that this one may be updated to
 	Values   map[string]string `json:"-"` // of its "metadata": "url", "description"
+	All      map[string]any    `json:"-"` // the same with those that are not text
 }
 
 // Multi reports whether the release image is a list of several architectures.
@@ -149,7 +150,7 @@ func (p *Payload) parseMetadata(body []byte) error {
 	}
 	p.Metadata = m.Metadata
 	p.Metadata.Raw = body
-	p.Metadata.Values = map[string]string{}
+	p.Metadata.Values, p.Metadata.All = map[string]string{}, m.Any
 	for key, value := range m.Any {
 		if text, ok := value.(string); ok {
 			p.Metadata.Values[key] = text

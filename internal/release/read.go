@@ -53,6 +53,7 @@ type reader struct {
 	name   string // for errors on content
 	pick   image.Pick
 	config *image.Config
+	size   int64 // of all layers in bytes
 }
 
 // retrieve finds the image, fills in what the payload's files do not tell, and
@@ -66,6 +67,9 @@ func (rd *reader) retrieve(ctx context.Context, t repo.Target, found *files, p *
 		return nil, err
 	}
 	p.Arch = rd.config.Platform.Architecture
+	for _, layer := range m.Layers {
+		rd.size += layer.Size
+	}
 	for _, layer := range slices.Backward(m.Layers) {
 		if found.complete() {
 			break

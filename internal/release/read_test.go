@@ -71,6 +71,7 @@ func TestRead(t *testing.T) {
 		Metadata: release.Metadata{
 			Raw: []byte(metadataFile), Kind: "cincinnati-metadata-v0", Version: "4.14.3", Previous: []string{"4.14.2"},
 			Next: []string{"4.14.4"}, Values: map[string]string{"url": "https://example.com/errata"},
+			All: map[string]any{"url": "https://example.com/errata", "n": 1.0},
 		},
 		Verification: release.Verification{
 			File: "0000_90_keys.yaml", Keys: []string{"verifier-public-key-redhat"},
