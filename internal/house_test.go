@@ -28,7 +28,7 @@ var levels = [][]string{
 	{"repo"},
 	{"store", "auth", "config"},
 	{"plan", "image", "medium", "registry", "remote", "ocdir", "layout", "server"},
-	{"engine", "cluster", "release", "graph", "catalog", "imagelist", "helm", "samples"},
+	{"engine", "cluster", "release", "signature", "graph", "catalog", "imagelist", "helm", "samples"},
 	{"mirror", "ui"},
 	{"cli"},
 }
@@ -44,6 +44,7 @@ var sideways = map[string][]string{
 // budget is what the product may require directly. A new line needs a
 // decision record (docs/design).
 var budget = []string{
+	"github.com/ProtonMail/go-crypto",  // OpenPGP signatures of releases
 	"github.com/blang/semver/v4",      // order of versions in update graphs
 	"github.com/google/go-cmp",        // tests
 	"github.com/klauspost/compress",   // zstd layers and snapshots
