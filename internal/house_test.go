@@ -24,7 +24,7 @@ const module = "github.com/airbridge-dev/airbridge/"
 // levels has the packages from the bottom up. A package imports from lower
 // levels only. A name stands for the packages below it as well.
 var levels = [][]string{
-	{"oci", "ref", "jsonpath", "patch"},
+	{"oci", "ref", "jsonpath", "patch", "codesign", "archive"},
 	{"repo"},
 	{"store", "auth", "config"},
 	{"plan", "image", "medium", "registry", "remote", "ocdir", "layout", "server"},
@@ -44,7 +44,7 @@ var sideways = map[string][]string{
 // budget is what the product may require directly. A new line needs a
 // decision record (docs/design).
 var budget = []string{
-	"github.com/ProtonMail/go-crypto",  // OpenPGP signatures of releases
+	"github.com/ProtonMail/go-crypto", // OpenPGP signatures of releases
 	"github.com/blang/semver/v4",      // order of versions in update graphs
 	"github.com/google/go-cmp",        // tests
 	"github.com/klauspost/compress",   // zstd layers and snapshots
