@@ -51,6 +51,7 @@ var budget = []string{
 	"github.com/rogpeppe/go-internal", // tests: testscript
 	"github.com/spf13/cobra",          // commands and flags
 	"github.com/spf13/pflag",          // the type of cobra's flags
+	"go.yaml.in/yaml/v3",              // where a field stands in install-config.yaml
 	"golang.org/x/sync",
 	"golang.org/x/sys",
 	"golang.org/x/term",
