@@ -31,6 +31,19 @@ const (
 // ErrNoImages is the error of a directory that holds nothing we can read.
 var ErrNoImages = errors.New("it is neither a store, nor a v2/ directory, nor an OCI layout")
 
+// ErrOwnName is the error of a directory in which something else has the name
+// that is ours there: most likely the program itself.
+var ErrOwnName = errors.New("it holds a file called airbridge, where a directory of that name is to be")
+
+// checkOwnName is asked before anything is written.
+func checkOwnName(files fsys.FS) error {
+	info, err := files.Lstat("airbridge")
+	if err == nil && !info.IsDir() {
+		return fmt.Errorf("%s: %w", files.Root(), ErrOwnName)
+	}
+	return nil
+}
+
 // DirectoryOptions says how a directory is opened.
 type DirectoryOptions struct {
 	Write bool // else nothing is changed, and no lock is taken
@@ -79,6 +92,11 @@ func OpenDirectory(ctx context.Context, dir string, o DirectoryOptions) (*Direct
 	}
 	if files == nil {
 		return emptyDirectory(dir, o), nil
+	}
+	if o.Missing || o.Write {
+		if err := checkOwnName(files); err != nil {
+			return nil, err
+		}
 	}
 	d := &Directory{Path: dir, Form: Probe(files)}
 	switch d.Form {
@@ -210,9 +228,10 @@ func InitStore(dir string) error {
 		return err
 	}
 	switch form := Probe(files); form {
-	case FormStore:
-		return nil
-	case FormNew:
+	case FormNew, FormStore:
+		if err := checkOwnName(files); err != nil {
+			return err
+		}
 		return store.Init(files)
 	default:
 		return fmt.Errorf("%s is a %s already", dir, form)

@@ -80,6 +80,9 @@ func copyOnce(ctx context.Context, regs *Registries, wishes []Wish, o CopyOption
 	o.Engine.Events = obs.Event
 	o.Plan.Progress = obs.Planning
 	p, failed, err := Plan(ctx, regs, wishes, o.Plan)
+	if err == nil && o.DryRun {
+		err = regs.checkWritten(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}

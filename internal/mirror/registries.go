@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -127,6 +129,20 @@ func (r *Registries) dir(ctx context.Context, key string) (repo.Registry, error)
 	}
 	r.dirs[key] = d
 	return d.Registry, nil
+}
+
+// checkWritten returns why a directory that is to be written to cannot be opened.
+// A dry run goes on where a destination does not answer, because that may lie
+// behind the gap; a directory lies here.
+func (r *Registries) checkWritten(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, key := range slices.Sorted(maps.Keys(r.writes)) {
+		if _, err := r.dir(ctx, key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Close makes everything written durable and gives the directories back.

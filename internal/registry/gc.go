@@ -29,7 +29,8 @@ type GCReport struct {
 // GC drops lapsed leases and deletes content that nothing needs any more. The
 // caller has the store for itself: nothing else may write meanwhile. Facts go
 // first and durably, so that no fact ever speaks of what was deleted. Facts
-// that cannot be read end it before anything is deleted.
+// that cannot be read, or are of a kind that only a newer version knows (a
+// *repo.VersionError), end it before anything is deleted.
 func (r *Registry) GC(ctx context.Context, o GCOptions) (GCReport, error) {
 	c := &collection{Registry: r, opts: o, live: map[oci.Digest]bool{}}
 	if err := r.writable(); err != nil {
@@ -38,7 +39,7 @@ func (r *Registry) GC(ctx context.Context, o GCOptions) (GCReport, error) {
 	if err := r.Checkpoint(ctx); err != nil {
 		return c.report, err
 	}
-	for _, step := range []func(context.Context) error{c.mark, c.find, c.dropFacts, c.deleteContent} {
+	for _, step := range []func(context.Context) error{c.checkKinds, c.mark, c.find, c.dropFacts, c.deleteContent} {
 		if err := step(ctx); err != nil {
 			return c.report, err
 		}

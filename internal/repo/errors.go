@@ -64,6 +64,23 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("store %s is locked by %s", e.Path, e.Holder)
 }
 
+// VersionError says that what lies on a disk was written by a newer airbridge,
+// in a way that this one would misread. Nothing was changed then.
+type VersionError struct {
+	Path   string // of the store, or of the file in it
+	Reason string // "its format is version 2, ..."
+}
+
+// NewerFormat is the VersionError of a numbered format.
+func NewerFormat(path string, found, known int) *VersionError {
+	return &VersionError{path, fmt.Sprintf("its format is version %d, and this airbridge reads up to version %d", found, known)}
+}
+
+// Error implements error.
+func (e *VersionError) Error() string {
+	return e.Path + " was written by a newer airbridge: " + e.Reason
+}
+
 // SpaceError says that a disk cannot take what is to be written. Sizes are in bytes.
 type SpaceError struct {
 	Path       string

@@ -58,10 +58,11 @@ func IsStore(f fsys.FS) bool {
 }
 
 // Init makes a directory a store, durably. One that is a store already stays
-// as it is.
+// as it is; it is an error if Open would not take it.
 func Init(f fsys.FS) error {
 	if IsStore(f) {
-		return nil
+		_, err := readFormat(f)
+		return err
 	}
 	if err := f.MkdirAll(dir); err != nil {
 		return fmt.Errorf("making a store: %w", err)
@@ -120,12 +121,15 @@ func readFormat(f fsys.FS) (format, error) {
 	if err != nil {
 		return got, err
 	}
+	// The version first, and alone: the rest may mean something else there.
+	var only struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(text, &only); err == nil && only.Version > version {
+		return got, repo.NewerFormat(f.Root(), only.Version, version)
+	}
 	if err := json.Unmarshal(text, &got); err != nil || got.Version < 1 || got.ID == "" {
 		return got, &kv.CorruptError{Path: path.Join(f.Root(), formatName), Reason: "it does not tell version and id"}
-	}
-	if got.Version > version {
-		return got, fmt.Errorf("store %s has format version %d, and this program reads up to version %d: use a newer one",
-			f.Root(), got.Version, version)
 	}
 	return got, nil
 }

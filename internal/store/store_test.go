@@ -225,7 +225,8 @@ func TestReadOnlyMedium(t *testing.T) {
 
 func TestFormat(t *testing.T) {
 	for content, want := range map[string]string{
-		`{"version":2,"id":"x"}`: "format version 2",
+		`{"version":2,"id":"x"}`: "its format is version 2, and this airbridge reads up to version 1",
+		`{"version":2,"id":{}}`:  "its format is version 2",
 		`{"version":0,"id":"x"}`: "corrupt",
 		`{"version":1}`:          "corrupt",
 		"":                       "corrupt",
@@ -239,6 +240,9 @@ func TestFormat(t *testing.T) {
 		_, err = store.Open(f, "me")
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("format %q: error %v, want %q in it", content, err, want)
+		}
+		if again := store.Init(f); again == nil || again.Error() != err.Error() {
+			t.Errorf("format %q: Init says %v, and Open %v", content, again, err)
 		}
 		_, corrupt := errors.AsType[*kv.CorruptError](err)
 		if corrupt != (want == "corrupt") {

@@ -3,8 +3,9 @@ package kv
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"hash/crc32"
+
+	"github.com/airbridge-dev/airbridge/internal/repo"
 )
 
 // footer ends a snapshot and says what it is.
@@ -55,7 +56,7 @@ func parseFooter(b []byte, start string) (footer, error) {
 func versionOf(end, start string) error {
 	last := len(snapMagic) - 1
 	if end == start && end[:last] == snapMagic[:last] && end[last] > snapMagic[last] && end[last] <= '9' {
-		return fmt.Errorf("version %c: %w", end[last], errVersion)
+		return repo.NewerFormat("", int(end[last]-'0'), formatVersion)
 	}
 	return errFooter
 }

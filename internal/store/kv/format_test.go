@@ -9,10 +9,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/airbridge-dev/airbridge/internal/repo"
 	"github.com/airbridge-dev/airbridge/internal/store/fsys"
 	"github.com/airbridge-dev/airbridge/internal/testkit/crashfs"
 )
@@ -110,7 +112,8 @@ func store(t testing.TB, content map[string][]byte) fsys.FS {
 func knownErrors(t *testing.T, err error) {
 	t.Helper()
 	var damage *CorruptError
-	if err != nil && !errors.As(err, &damage) && !errors.Is(err, errVersion) {
+	var newer *repo.VersionError
+	if err != nil && !errors.As(err, &damage) && !errors.As(err, &newer) {
 		t.Errorf("an error of another kind: %v", err)
 	}
 }
@@ -207,8 +210,8 @@ func TestNewerVersion(t *testing.T) {
 	snap := bytes.ReplaceAll(out.Bytes(), []byte("ABFACTS1"), []byte("ABFACTS2"))
 	for name, data := range map[string][]byte{"1.log": log, "1.snap": snap} {
 		_, err := OpenLog(store(t, map[string][]byte{name: data}), LogOptions{Dir: "d"})
-		var damage *CorruptError
-		if !errors.Is(err, errVersion) || errors.As(err, &damage) {
+		newer, ok := errors.AsType[*repo.VersionError](err)
+		if !ok || newer.Path != "d/"+name || !strings.Contains(newer.Reason, "version 2") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

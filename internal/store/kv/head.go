@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/airbridge-dev/airbridge/internal/repo"
 	"github.com/airbridge-dev/airbridge/internal/store/fsys"
 )
 
@@ -31,8 +32,9 @@ func readHead(fs fsys.FS, path string, number uint64) (head, error) {
 	}
 	line, _, whole := bytes.Cut(start, []byte{'\n'})
 	h, err := parseHeader(line)
-	if errors.Is(err, errVersion) {
-		return head{}, fmt.Errorf("%s: %w", path, err)
+	if newer, ok := errors.AsType[*repo.VersionError](err); ok {
+		newer.Path = path
+		return head{}, newer
 	}
 	corrupt := &CorruptError{Path: path, Line: 1}
 	switch {

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"fmt"
+
+	"github.com/airbridge-dev/airbridge/internal/repo"
 )
 
 // formatVersion is the version of logs and snapshots that this code writes,
@@ -53,9 +53,6 @@ type linkJSON struct {
 
 const formatName = "airbridge-facts"
 
-// errVersion is why a log is refused that is whole but of another version.
-var errVersion = errors.New("written by a newer version of this program")
-
 // newHeader returns the first line of a log, with its line feed.
 func newHeader(h header) []byte {
 	j := headerJSON{Format: formatName, Version: formatVersion, Log: h.log, Next: h.next, Carry: h.carry}
@@ -81,8 +78,8 @@ func parseHeader(line []byte) (header, error) {
 	if err := json.Unmarshal(object, &j); err != nil || j.Format != formatName {
 		return header{}, errFields
 	}
-	if j.Version != formatVersion {
-		return header{}, fmt.Errorf("version %d: %w", j.Version, errVersion)
+	if j.Version > formatVersion {
+		return header{}, repo.NewerFormat("", j.Version, formatVersion)
 	}
 	h := header{log: j.Log, next: j.Next, carry: j.Carry}
 	if j.Prev != nil {

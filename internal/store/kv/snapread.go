@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/airbridge-dev/airbridge/internal/repo"
 	"github.com/airbridge-dev/airbridge/internal/store/fsys"
 )
 
@@ -65,8 +66,10 @@ func (s *snapshot) readIndex() error {
 	if err != nil {
 		return err
 	}
-	if s.footer, err = parseFooter(foot, string(start)); errors.Is(err, errVersion) {
-		return fmt.Errorf("%s: %w", s.path, err)
+	s.footer, err = parseFooter(foot, string(start))
+	if newer, ok := errors.AsType[*repo.VersionError](err); ok {
+		newer.Path = s.path
+		return newer
 	} else if err != nil {
 		return s.corrupt(err.Error())
 	}
