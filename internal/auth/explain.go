@@ -51,7 +51,13 @@ func (s *Store) none(place string) string {
 func explainEntry(e entry) string {
 	secret := e.cred.Password + e.cred.IdentityToken
 	if strings.HasSuffix(secret, "\n") || strings.HasSuffix(secret, "\r") {
+		if e.file == "" {
+			return "the secret ends in a newline"
+		}
 		return fmt.Sprintf("the secret of %q in %s ends in a newline: was it made with echo instead of echo -n?", e.key, e.file)
+	}
+	if e.file == "" { // given on the command line
+		return ""
 	}
 	return fmt.Sprintf("the credentials used are those of %q in %s", e.key, e.file)
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -53,7 +52,7 @@ func parse(path string, data []byte, legacy bool) (*file, error) {
 		target = &w.Auths
 	}
 	if err := json.Unmarshal(data, target); err != nil {
-		return nil, errors.New("not a credential file: " + jsonProblem(err))
+		return nil, errors.New("not a credential file: " + jsonProblem(data, err))
 	}
 	f := &file{path: path, entries: map[string]entry{}, listed: map[string]bool{}, store: w.CredsStore}
 	for _, key := range slices.Sorted(maps.Keys(w.CredHelpers)) {
@@ -96,7 +95,7 @@ func (f *file) add(key string, e entry) {
 func parseAuth(raw json.RawMessage) (Credential, error) {
 	var w wireAuth
 	if err := json.Unmarshal(raw, &w); err != nil {
-		return Credential{}, errors.New("not a credential entry: " + jsonProblem(err))
+		return Credential{}, errors.New("not a credential entry, which is an object with \"auth\"")
 	}
 	if w.IdentityToken != "" {
 		return Credential{Username: w.Username, IdentityToken: w.IdentityToken}, nil
@@ -113,16 +112,4 @@ func parseAuth(raw json.RawMessage) (Credential, error) {
 		return Credential{}, errors.New("\"auth\" is not user:password in base64")
 	}
 	return Credential{Username: user, Password: strings.TrimRight(password, "\x00")}, nil
-}
-
-// jsonProblem says where JSON is wrong without quoting it: the text near a
-// fault in such a file may be a secret.
-func jsonProblem(err error) string {
-	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return fmt.Sprintf("not valid JSON at byte %d", syntax.Offset)
-	}
-	if kind, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return fmt.Sprintf("unexpected JSON %s at byte %d", strings.Fields(kind.Value)[0], kind.Offset)
-	}
-	return "not valid JSON"
 }

@@ -10,16 +10,23 @@ import (
 	"strings"
 )
 
-// RunHelper starts the credential helper "docker-credential-NAME get", gives
-// it the server's name on its standard input and returns its standard output.
-// Where the helper fails, the output is its message (docker's credential
-// helper protocol). Nothing secret is ever an argument.
-type RunHelper func(ctx context.Context, name, server string) ([]byte, error)
+// HelperCall is one start of a credential helper: docker-credential-NAME ACTION
+// with the input on its standard input (docker's credential helper protocol).
+// Nothing secret is ever an argument.
+type HelperCall struct {
+	Name   string
+	Action string // "get", "store", "erase" or "list"
+	Input  string // the server's name; of "store" a JSON object
+}
+
+// RunHelper starts a credential helper and returns its standard output, which
+// is its message where it fails.
+type RunHelper func(ctx context.Context, call HelperCall) ([]byte, error)
 
 // Exec is the RunHelper that looks for the program on the PATH.
-func Exec(ctx context.Context, name, server string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, "docker-credential-"+name, "get")
-	cmd.Stdin = strings.NewReader(server)
+func Exec(ctx context.Context, call HelperCall) ([]byte, error) {
+	cmd := exec.CommandContext(ctx, "docker-credential-"+call.Name, call.Action)
+	cmd.Stdin = strings.NewReader(call.Input)
 	return cmd.Output()
 }
 
@@ -45,7 +52,7 @@ func askHelper(ctx context.Context, run RunHelper, name, server string) (Credent
 	if err := checkHelper(name); err != nil {
 		return Credential{}, err
 	}
-	out, err := run(ctx, name, server)
+	out, err := run(ctx, HelperCall{name, "get", server})
 	if err != nil {
 		return Credential{}, helperError(name, out, err)
 	}
@@ -60,6 +67,39 @@ func askHelper(ctx context.Context, run RunHelper, name, server string) (Credent
 		return Credential{IdentityToken: answer.Secret}, nil
 	}
 	return Credential{Username: answer.Username, Password: answer.Secret}, nil
+}
+
+// tellHelper has a helper store a credential.
+func tellHelper(ctx context.Context, run RunHelper, name string, in helperEntry) error {
+	input, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	return orderHelper(ctx, run, HelperCall{name, "store", string(input)})
+}
+
+// helperEntry is what a helper is told to store.
+type helperEntry struct {
+	ServerURL, Username, Secret string
+}
+
+func newHelperEntry(server string, c Credential) helperEntry {
+	if c.IdentityToken != "" {
+		return helperEntry{server, tokenUser, c.IdentityToken}
+	}
+	return helperEntry{server, c.Username, c.Password}
+}
+
+// orderHelper starts a helper of which only success matters.
+func orderHelper(ctx context.Context, run RunHelper, call HelperCall) error {
+	if err := checkHelper(call.Name); err != nil {
+		return err
+	}
+	out, err := run(ctx, call)
+	if err != nil {
+		return helperError(call.Name, out, err)
+	}
+	return nil
 }
 
 func helperError(name string, out []byte, err error) error {

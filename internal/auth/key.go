@@ -1,6 +1,83 @@
 package auth
 
-import "strings"
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/airbridge-dev/airbridge/internal/oci"
+)
+
+// Key is what a credential is filed under: a registry, or the repositories
+// below a path of one (containers-auth.json(5)).
+type Key struct {
+	Host string // host or host:port
+	Path string // "" for the whole registry
+}
+
+// ParseKey reads HOST[:PORT][/PATH]. Of a URL only its host counts, as podman
+// has it. Docker Hub is filed under docker.io, whatever it was called.
+func ParseKey(s string) (Key, error) {
+	if strings.Contains(s, "@") { // what stands before it may be a password
+		return Key{}, errors.New("a registry is named by HOST[:PORT][/PATH], without user, password or digest")
+	}
+	rest, isURL := strings.CutPrefix(s, "https://")
+	if !isURL {
+		rest, isURL = strings.CutPrefix(s, "http://")
+	}
+	host, path, _ := strings.Cut(rest, "/")
+	if isURL {
+		path = ""
+	}
+	k := Key{Host: host, Path: strings.TrimSuffix(path, "/")}
+	if normalHost(host) == dockerHub {
+		k.Host = dockerHub
+	}
+	if err := checkHost(k.Host); err != nil {
+		return Key{}, fmt.Errorf("%.300q is not a registry: %w", s, err)
+	}
+	if k.Path == "" {
+		return k, nil
+	}
+	if err := oci.CheckName(k.Path); err != nil {
+		return Key{}, fmt.Errorf("%.300q: %.300q is not the name of a repository: a tag or a digest does not belong here", s, k.Path)
+	}
+	return k, nil
+}
+
+// String returns the key as it stands in a file.
+func (k Key) String() string {
+	if k.Path == "" {
+		return k.Host
+	}
+	return k.Host + "/" + k.Path
+}
+
+// checkHost takes names, IPv4 addresses and IPv6 addresses in brackets, each
+// with or without a port.
+func checkHost(host string) error {
+	name, port := splitPort(host)
+	if strings.HasSuffix(host, ":") || port != "" {
+		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+			return fmt.Errorf("%.20q is not a port", port)
+		}
+	}
+	if inner, ok := strings.CutPrefix(name, "["); ok {
+		inner, closed := strings.CutSuffix(inner, "]")
+		if !closed || net.ParseIP(inner) == nil {
+			return fmt.Errorf("%.100q is not an IPv6 address in brackets", name)
+		}
+		return nil
+	}
+	if strings.Trim(name, ".-") == "" || strings.TrimLeft(name, hostLetters) != "" {
+		return fmt.Errorf("%.100q is not the name of a host", name)
+	}
+	return nil
+}
+
+const hostLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_"
 
 // dockerHub is the name under which all of Docker Hub's host names are kept.
 const dockerHub = "docker.io"

@@ -42,6 +42,27 @@ type answer struct {
 	err  error
 }
 
+// Only returns a Store that knows one credential, for a registry or for the
+// repositories below a path of it.
+func Only(key Key, c Credential) *Store {
+	normal, _ := normalKey(key.String())
+	return &Store{entries: map[string]entry{normal: {key: key.String(), cred: c}}}
+}
+
+// Where names the file and the entry in it that decide for a repository; both
+// are "" where no entry does.
+func (s *Store) Where(host, repository string) (path, key string) {
+	if s == nil {
+		return "", ""
+	}
+	for _, k := range lookupKeys(host, repository) {
+		if e, ok := s.entries[k]; ok {
+			return e.file, e.key
+		}
+	}
+	return "", ""
+}
+
 // place is a file to look into.
 type place struct {
 	path   string
@@ -123,8 +144,8 @@ func (s *Store) load(p place) error {
 	if err != nil {
 		return err
 	}
-	data = bytes.TrimPrefix(data, []byte("\ufeff")) // which editors on Windows write
-	if len(strings.TrimSpace(string(data))) == 0 {  // podman writes such files on logout
+	data = bytes.TrimPrefix(data, []byte(byteOrderMark))
+	if len(strings.TrimSpace(string(data))) == 0 { // podman writes such files on logout
 		return nil
 	}
 	f, err := parse(p.path, data, p.legacy)
@@ -191,10 +212,7 @@ func (s *Store) resolve(ctx context.Context, e entry) (Credential, error) {
 // fromStores asks each file's credsStore. One that fails matters only where
 // its file says that this host was logged in through it.
 func (s *Store) fromStores(ctx context.Context, host string) (Credential, error) {
-	server := host
-	if host == dockerHub {
-		server = "https://index.docker.io/v1/"
-	}
+	server := storeServer(host)
 	for _, f := range s.files {
 		if f.store == "" {
 			continue

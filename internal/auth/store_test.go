@@ -234,9 +234,9 @@ type helpers struct {
 	calls   atomic.Int32
 }
 
-func (h *helpers) run(_ context.Context, name, server string) ([]byte, error) {
+func (h *helpers) run(_ context.Context, call auth.HelperCall) ([]byte, error) {
 	h.calls.Add(1)
-	answer, ok := h.answers[name+" "+server]
+	answer, ok := h.answers[call.Name+" "+call.Input]
 	if !ok {
 		return []byte("credentials not found in native keychain\n"), errors.New("exit status 1")
 	}

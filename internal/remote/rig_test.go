@@ -117,7 +117,7 @@ func helperStore(t *testing.T, user, secret string) *auth.Store {
 	if err := os.WriteFile(file, []byte(`{"credsStore":"test"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run := func(context.Context, string, string) ([]byte, error) {
+	run := func(context.Context, auth.HelperCall) ([]byte, error) {
 		return fmt.Appendf(nil, `{"Username":%q,"Secret":%q}`, user, secret), nil
 	}
 	store, err := auth.Load(auth.Options{File: file, Run: run})

@@ -1,0 +1,127 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/airbridge-dev/airbridge/internal/auth"
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/remote"
+	"github.com/airbridge-dev/airbridge/internal/repo"
+)
+
+// MayPushError says that an account that is meant for the machines of a cluster
+// may push to the mirror.
+type MayPushError struct {
+	Place string // registry and repository
+	User  string // "" where the registry asks nobody
+}
+
+// Error implements error.
+func (e *MayPushError) Error() string {
+	if e.User == "" {
+		return fmt.Sprintf("anybody may push to %s: the registry asks for no account", e.Place)
+	}
+	return fmt.Sprintf("%s may push to %s: that account is not for a cluster", e.User, e.Place)
+}
+
+// Reader is an account that only reads, at a mirror.
+type Reader struct {
+	Registry   *remote.Registry // logs in with the account
+	Key        auth.Key         // under which it is filed
+	Credential auth.Credential
+}
+
+// Check asks the registry what the account may do in the repositories: it must
+// be able to pull, and must not be able to push (*MayPushError). For the second
+// an upload is opened and, should that work, cancelled. It returns what could
+// not be told, in sentences.
+func (r Reader) Check(ctx context.Context, repositories []string) (unknown []string, err error) {
+	asked, err := r.login(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range repositories {
+		notes, err := r.checkRepository(ctx, name)
+		if err != nil {
+			return unknown, err
+		}
+		unknown = append(unknown, notes...)
+	}
+	if !asked { // a refused push has shown by now how it wants to be asked
+		asked, err = r.login(ctx)
+	}
+	if err == nil && !asked {
+		unknown = append(unknown, r.Registry.Name()+" lets anybody in to read: whether the password is right could not be told")
+	}
+	return unknown, err
+}
+
+func (r Reader) login(ctx context.Context) (asked bool, err error) {
+	asked, err = r.Registry.Login(ctx, r.Key.Path)
+	if err != nil {
+		err = &repo.Error{Op: "logging in to", Ref: r.Key.String(), Err: err}
+	}
+	return asked, err
+}
+
+func (r Reader) checkRepository(ctx context.Context, name string) (unknown []string, err error) {
+	place := r.Registry.Name() + "/" + name
+	err = r.mayNotPush(ctx, name, place)
+	if note, ok := errors.AsType[unknownError](err); ok {
+		unknown, err = append(unknown, note.Error()), nil
+	}
+	if err != nil {
+		return unknown, err
+	}
+	err = r.mayPull(ctx, name, place)
+	if note, ok := errors.AsType[unknownError](err); ok {
+		unknown, err = append(unknown, note.Error()), nil
+	}
+	return unknown, err
+}
+
+// unknownError is a question that the registry did not answer.
+type unknownError struct{ error }
+
+// mayNotPush makes sure that a push is refused for want of the right to.
+func (r Reader) mayNotPush(ctx context.Context, name, place string) error {
+	err := r.Registry.CanPush(ctx, name)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err == nil:
+		return r.mayPush(ctx, place)
+	case errors.Is(err, oci.ErrUnauthorized), errors.Is(err, oci.ErrDenied):
+		return nil
+	}
+	return unknownError{fmt.Errorf("whether the account may push to %s could not be told: %w", place, err)}
+}
+
+// mayPush tells an account that may push from a registry where anybody may.
+func (r Reader) mayPush(ctx context.Context, place string) error {
+	if asked, err := r.login(ctx); err == nil && !asked {
+		return &MayPushError{Place: place}
+	}
+	return &MayPushError{Place: place, User: r.Credential.String()}
+}
+
+// mayPull lists tags, which takes the same right as pulling and works without
+// the name of an image.
+func (r Reader) mayPull(ctx context.Context, name, place string) error {
+	rp, err := r.Registry.Repo(name)
+	if err != nil {
+		return err
+	}
+	for _, err = range rp.Tags(ctx, "") {
+		break
+	}
+	switch {
+	case err == nil || ctx.Err() != nil:
+		return ctx.Err()
+	case errors.Is(err, oci.ErrUnauthorized), errors.Is(err, oci.ErrDenied):
+		return &repo.Error{Op: "checking that the account may pull from", Ref: place, Err: err}
+	}
+	return unknownError{fmt.Errorf("whether the account may pull from %s could not be told: %w", place, err)}
+}
