@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/ref"
@@ -75,6 +76,7 @@ func TestRead(t *testing.T) {
 		},
 		Verification: release.Verification{
 			File: "0000_90_keys.yaml", Keys: []string{"verifier-public-key-redhat"},
+			Rings:  map[string][]byte{"verifier-public-key-redhat": []byte("key")},
 			Stores: []string{"https://a.example.com/sig", "https://b.example.com/sig"},
 		},
 	}
@@ -337,8 +339,11 @@ func TestRead412(t *testing.T) {
 			"https://mirror.openshift.com/pub/openshift-v4/signatures/openshift/release",
 		},
 	}
-	if diff := cmp.Diff(want, p.Verification); diff != "" {
+	if diff := cmp.Diff(want, p.Verification, cmpopts.IgnoreFields(release.Verification{}, "Rings")); diff != "" {
 		t.Error(diff)
+	}
+	if ring := p.Verification.Rings["verifier-public-key-redhat"]; len(ring) != 3190 {
+		t.Errorf("the key ring has %d bytes", len(ring))
 	}
 	checkGolden(t, p)
 }

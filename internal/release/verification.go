@@ -19,9 +19,10 @@ const maxConfigMap = 1 << 20
 // Verification names the keys and signature stores that a payload carries. It
 // says nothing about whether the release is genuine.
 type Verification struct {
-	File   string   // the payload file, "" where the payload has none
-	Keys   []string // names, "verifier-public-key-redhat", sorted
-	Stores []string // addresses, in the order of their names
+	File   string            // the payload file, "" where the payload has none
+	Keys   []string          // names, "verifier-public-key-redhat", sorted
+	Rings  map[string][]byte // by those names: OpenPGP keys, armored or binary, as found
+	Stores []string          // addresses, in the order of their names
 }
 
 // Present reports whether the payload carries a key to verify releases with.
@@ -49,7 +50,7 @@ type configMap struct {
 		Annotations map[string]string `json:"annotations"`
 	} `json:"metadata"`
 	Data       map[string]string `json:"data"`
-	BinaryData map[string]string `json:"binaryData"`
+	BinaryData map[string][]byte `json:"binaryData"`
 }
 
 func (m *configMap) isVerification() bool {
@@ -58,17 +59,22 @@ func (m *configMap) isVerification() bool {
 }
 
 func (m *configMap) verification(file string) Verification {
-	v := Verification{File: file}
-	for _, data := range []map[string]string{m.Data, m.BinaryData} {
-		for _, name := range slices.Sorted(maps.Keys(data)) {
-			switch {
-			case strings.HasPrefix(name, "verifier-public-key-"):
-				v.Keys = append(v.Keys, name)
-			case strings.HasPrefix(name, "store-"):
-				v.Stores = append(v.Stores, strings.TrimSpace(data[name]))
-			}
+	v := Verification{File: file, Rings: map[string][]byte{}}
+	data := maps.Clone(m.BinaryData)
+	if data == nil {
+		data = map[string][]byte{}
+	}
+	for name, text := range m.Data {
+		data[name] = []byte(text)
+	}
+	for _, name := range slices.Sorted(maps.Keys(data)) {
+		switch {
+		case strings.HasPrefix(name, "verifier-public-key-"):
+			v.Keys = append(v.Keys, name)
+			v.Rings[name] = data[name]
+		case strings.HasPrefix(name, "store-"):
+			v.Stores = append(v.Stores, strings.TrimSpace(string(data[name])))
 		}
 	}
-	slices.Sort(v.Keys)
 	return v
 }
