@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -76,10 +77,14 @@ func document(text string) (*yaml.Node, error) {
 	return root, nil
 }
 
-// invalid is the error of text that is no YAML. The library's errors name
-// lines, and what kind of thing is wrong there, but quote no values.
+// quoted are the values that the YAML library quotes in its errors.
+var quoted = regexp.MustCompile("(?s)`.*`|: map\\[.*|: \\[\\].*")
+
+// invalid is the error of text that is no YAML: the line, and what kind of thing
+// is wrong there.
 func invalid(err error) error {
-	return fmt.Errorf("not valid YAML: %s", strings.TrimPrefix(err.Error(), "yaml: "))
+	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "yaml: "), "unmarshal errors:")
+	return fmt.Errorf("not valid YAML: %s", strings.Join(strings.Fields(quoted.ReplaceAllString(text, "(a value)")), " "))
 }
 
 func (f *file) findEntries() error {

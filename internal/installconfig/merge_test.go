@@ -140,6 +140,17 @@ func TestMergeSaysWhatItDid(t *testing.T) {
 	}
 }
 
+func TestKeyFor(t *testing.T) {
+	for version, want := range map[string]string{
+		"4.13.99": installconfig.ContentSources, "4.14.0-rc.1": installconfig.DigestSources, "v4.14": installconfig.DigestSources,
+		"4.2.0": installconfig.ContentSources, "5.0.0": installconfig.DigestSources, "latest": "", "": "", "4": "",
+	} {
+		if got, ok := installconfig.KeyFor(version); got != want || ok != (want != "") {
+			t.Errorf("%s: %s", version, got)
+		}
+	}
+}
+
 func TestMergeRefuses(t *testing.T) {
 	change := installconfig.Change{Key: installconfig.DigestSources, Sources: sources, PullSecret: login}
 	for _, tt := range []struct {
@@ -156,6 +167,9 @@ func TestMergeRefuses(t *testing.T) {
 		{"a: b\n", "no apiVersion", installconfig.ErrNot},
 		{head + "---\n" + head, "line 3: a second document", installconfig.ErrCannotEdit},
 		{head + "pullSecret: 's3cret'\npullSecret: 's3cret'\n", `line 4: mapping key "pullSecret" already defined at line 3`, nil},
+		{head + "pullSecret: !!int s3cret\n", "not valid YAML", nil},
+		{head + "a: {? {s3cret: s3cret} : b}\n", "not valid YAML", nil},
+		{head + "a: !!float \"s3cret`s3cret\"\n", "not valid YAML", nil},
 		{head + "\tfips: true\n", "not valid YAML: line", nil},
 		{head + "x: 'open\n", "not valid YAML", nil},
 		{"base: &b {a: 1}\n" + head + "<<: *b\n", "line 4: a field of the top level has no plain name", installconfig.ErrCannotEdit},
