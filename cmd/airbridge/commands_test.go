@@ -43,6 +43,9 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"strict":   cmdStrict,   // strict VAR: starts a registry that takes no list without all of its images
 	"crowd":    cmdCrowd,    // crowd VAR: starts a registry that counts requests at once
 	"peak":     cmdPeak,     // peak VAR N: it never served more than N at once
+	"offer":    cmdOffer,    // offer VAR channel arch version image|status: an update service has a release or fails, VAR=its URL
+	"save":     cmdSave,     // save VAR channel arch FILE: the update service's answer
+	"asked":    cmdAsked,    // asked VAR: writes what the update service was asked since the last call to the file "asked"
 	"multi":    cmdMulti,    // multi VAR version: pushes a release of two platforms, MULTI=ref
 	"attach":   cmdAttach,   // attach VAR repository tag|digest: signs it as cosign does, SIG and BUNDLE
 	"referred": cmdReferred, // [!] referred VAR repository tag: BUNDLE is listed as its referrer
@@ -60,6 +63,7 @@ func setup(env *testscript.Env) error {
 	env.Setenv("TMPDIR", env.WorkDir+"/tmp")
 	env.Setenv("GORACE", raceOptions)
 	env.Values["registries"] = map[string]*fakeRegistry{}
+	env.Values["services"] = map[string]*updateService{}
 	env.Values["crowds"] = map[string]*crowd{}
 	return os.MkdirAll(home, 0o755)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/airbridge-dev/airbridge/internal/auth"
+	"github.com/airbridge-dev/airbridge/internal/graph"
 	"github.com/airbridge-dev/airbridge/internal/mirror"
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/repo"
@@ -230,7 +231,14 @@ func proxied(err error) bool {
 	return ok && op.Op == "proxyconnect"
 }
 
+// graphUnverified reports an update service whose certificate is not trusted.
+func graphUnverified(err error) bool { return as[*graph.FetchError](err) && says("x509:", "tls:")(err) }
+
 var hints = []hintRow{
+	{as[*graph.NotFoundError], "--arch chooses the architecture; a release that is in no channel is named by its image: quay.io/openshift-release-dev/ocp-release:VERSION-ARCHITECTURE"},
+	{graphUnverified, "name the authority of the update service's certificate with --certificate-authority, or give the graph with --graph-file"},
+	{as[*graph.FetchError], "check --graph-url, UPDATE_URL_OVERRIDE and the proxy settings; or give a saved graph with --graph-file, or name the release image: quay.io/openshift-release-dev/ocp-release:VERSION-ARCHITECTURE"},
+	{is(graph.ErrNotGraph), "save one with curl -H Accept:application/json '" + graph.DefaultURL + "?channel=stable-4.14&arch=amd64'"},
 	{as[*kv.CorruptError], "take the file from another copy of the store; without one, move airbridge/facts away and mirror into the store again: blobs that are there are used after a check"},
 	{lockedByServer, "push to that server instead of into its directory, or start it with --read-only: it then follows what is written"},
 	{as[*repo.LockedError], "stop the other process, or read the directory without writing: several readers may share a store"},

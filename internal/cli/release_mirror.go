@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,6 +17,7 @@ import (
 // releaseMirrorFlags are those of oc.md 12.1.
 type releaseMirrorFlags struct {
 	registryFlags
+	lookup                    sourceFlags
 	from, to, toReleaseImage  string
 	dirs                      dirFlags
 	toImageStream             string
@@ -33,12 +33,16 @@ type releaseMirrorFlags struct {
 func (a *App) releaseMirror(g *globalFlags) *cobra.Command {
 	f := &releaseMirrorFlags{}
 	cmd := &cobra.Command{
-		Use:   "mirror [RELEASE_IMAGE]",
+		Use:   "mirror [RELEASE_IMAGE | VERSION | CHANNEL]",
 		Short: "Mirror an OpenShift release to a registry or a directory",
 		Long: `Mirror all images of an OpenShift release: to a registry that this machine can
 reach (--to), or to a directory that is carried to one (--to-dir). The release
 image and its components keep their digests, so that a cluster finds them by
-the mirror instructions that are printed at the end, and written as files.`,
+the mirror instructions that are printed at the end, and written as files.
+
+A release is named by its image, or by a version (4.14.3) or a channel
+(stable-4.14, whose highest version is taken): these are looked up in the
+update graph, that of --graph-file or of the update service.`,
 		Example: strings.ReplaceAll(`  # To a registry; --dry-run shows the plan and the instructions first
   PROGRAM adm release mirror -a pull-secret.json \
     --from=quay.io/openshift-release-dev/ocp-release:4.14.3-x86_64 \
@@ -47,7 +51,10 @@ the mirror instructions that are printed at the end, and written as files.`,
 
   # To a disk
   PROGRAM adm release mirror -a pull-secret.json --to-dir=/media/disk/mirror \
-    quay.io/openshift-release-dev/ocp-release:4.14.3-x86_64`, "PROGRAM", a.program()),
+    quay.io/openshift-release-dev/ocp-release:4.14.3-x86_64
+
+  # The same by its version
+  PROGRAM adm release mirror -a pull-secret.json --to-dir=/media/disk/mirror 4.14.3 --arch=x86_64`, "PROGRAM", a.program()),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := checkValues(cmd, a.ui(g)); err != nil {
 				return err
@@ -61,7 +68,8 @@ the mirror instructions that are printed at the end, and written as files.`,
 
 func (f *releaseMirrorFlags) add(flags *pflag.FlagSet) {
 	f.registryFlags.add(flags)
-	flags.StringVar(&f.from, "from", "", "release image to mirror; may be given as the argument instead")
+	f.lookup.add(flags)
+	flags.StringVar(&f.from, "from", "", "release image, version or channel to mirror; may be given as the argument instead")
 	flags.StringVar(&f.to, "to", "", "repository to mirror to; its tag may have ${component} and ${version}")
 	flags.StringVar(&f.dirs.to, "to-dir", "", "directory to mirror to; alone it means --to=file://openshift/release below it")
 	flags.StringVar(&f.dirs.from, "from-dir", "", "directory of a file:// release image")
@@ -116,8 +124,9 @@ func (f *releaseMirrorFlags) kind() (cluster.Kind, error) {
 
 // references are the flags' values, parsed.
 type references struct {
-	from ref.Ref
-	name release.Naming
+	sought sought
+	from   ref.Ref // the release image, once it is found
+	name   release.Naming
 }
 
 func (f *releaseMirrorFlags) parse(args []string) (references, error) {
@@ -127,8 +136,8 @@ func (f *releaseMirrorFlags) parse(args []string) (references, error) {
 	}
 	what, from := f.source(args)
 	var err error
-	if r.from, err = parseRelease(from); err != nil {
-		return r, halfEmpty(what, from, &usageError{err})
+	if r.sought, err = f.lookup.parse(from); err != nil {
+		return r, halfEmpty(what, from, err)
 	}
 	if r.name.To, err = release.ParseTemplate(f.target()); err != nil {
 		return r, flagError("--to", f.to, err)
@@ -136,25 +145,8 @@ func (f *releaseMirrorFlags) parse(args []string) (references, error) {
 	if r.name.ReleaseImage, err = f.releaseImage(); err != nil {
 		return r, flagError("--to-release-image", f.toReleaseImage, err)
 	}
-	r.name.SkipRelease, r.name.KeepList = f.skipRelease, f.keepList
+	r.name.SkipRelease, r.name.KeepList = f.skipRelease, f.keepList || r.sought.multi()
 	return r, nil
-}
-
-// version is what oc looks up with the help of a cluster.
-var version = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+(-[0-9a-z.-]+)?$`)
-
-func parseRelease(s string) (ref.Ref, error) {
-	if version.MatchString(s) {
-		return ref.Ref{}, &ref.ParseError{
-			Input: s, Reason: "it is a version alone, which would have to be looked up",
-			Advice: "name the release image: quay.io/openshift-release-dev/ocp-release:" + s + "-x86_64",
-		}
-	}
-	r, err := ref.Parse(s)
-	if err != nil {
-		return r, err
-	}
-	return r, r.RequireRepository()
 }
 
 // source returns the release image as the user gave it, and what to call it.
@@ -207,7 +199,14 @@ func (a *App) runReleaseMirror(ctx context.Context, g *globalFlags, f *releaseMi
 			return err
 		}
 	}
+	if refs.sought, err = f.lookup.find(ctx, s, refs.sought); err != nil {
+		return err
+	}
+	refs.from = refs.sought.image
 	payload, err := mirror.ReadRelease(ctx, s.regs, refs.from)
+	if err == nil {
+		err = refs.sought.check(payload)
+	}
 	if err != nil && refused(err) {
 		what, from := f.source(args)
 		err = halfEmpty(what, from, err)

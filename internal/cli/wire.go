@@ -44,18 +44,29 @@ func terminalSize(f *os.File) (columns, rows int) {
 // client makes the client for all remote registries, with the credentials and
 // authorities of the flags.
 func (a *App) client(r *registryFlags, u *ui.UI) (*remote.Client, error) {
-	home, _ := os.UserHomeDir()
-	credentials, err := auth.Load(auth.Options{File: r.config, Getenv: a.Getenv, Home: home, UID: os.Getuid(), GOOS: runtime.GOOS})
+	credentials, err := auth.Load(a.credentialFiles(r.config))
 	if err != nil {
 		return nil, err
 	}
 	for _, w := range credentials.Warnings() {
 		u.Warn("%v", w)
 	}
+	return a.clientAs(credentials, r, u)
+}
+
+// credentialFiles says where credentials are kept, in one file where it is named.
+func (a *App) credentialFiles(file string) auth.Options {
+	home, _ := os.UserHomeDir()
+	return auth.Options{File: file, Getenv: a.Getenv, Home: home, UID: os.Getuid(), GOOS: runtime.GOOS}
+}
+
+// clientAs is client with the credentials given.
+func (a *App) clientAs(credentials *auth.Store, r *registryFlags, u *ui.UI) (*remote.Client, error) {
+	home, _ := os.UserHomeDir()
 	o := remote.Options{
 		Credentials: credentials, Insecure: r.insecure, CertDirs: auth.CertDirs(home),
 		MaxPerRegistry: r.perRegistry, SkipMultipleScopes: r.oneScope,
-		UserAgent: "airbridge/" + currentVersion().Version + " (" + runtime.GOOS + "/" + runtime.GOARCH + ")",
+		UserAgent: userAgent(),
 		Now:       a.Now, Proxy: http.ProxyFromEnvironment,
 		Warn: func(w remote.Warning) { u.Warn("%s: %s", w.Host, w.Message) },
 	}
@@ -79,6 +90,8 @@ type session struct {
 	client *remote.Client
 	regs   *mirror.Registries
 	dirs   dirFlags
+	// registry are the flags that the session was opened with.
+	registry *registryFlags
 }
 
 // open makes a session. Its regs must be closed.
@@ -96,7 +109,7 @@ func (a *App) open(g *globalFlags, r *registryFlags, d dirFlags, dryRun bool) (*
 		Remote: func(host string) repo.Registry { return client.Registry(host) },
 		Notice: func(text string) { u.Info("%s", text) },
 	})
-	return &session{app: a, ui: u, client: client, regs: regs, dirs: d}, nil
+	return &session{app: a, ui: u, client: client, regs: regs, dirs: d, registry: r}, nil
 }
 
 // holder is what a store's lock says of us.

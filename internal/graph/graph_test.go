@@ -184,6 +184,7 @@ func TestParseQuery(t *testing.T) {
 		"4.14.3-x86_64":                  {Version: "4.14.3", Arch: "amd64"},
 		"4.14.0-rc.2-arm64":              {Version: "4.14.0-rc.2", Arch: "arm64"},
 		"4.14.3-multi":                   {Version: "4.14.3", Arch: "multi"},
+		"v4.14.3":                        {Version: "4.14.3"},
 		"4.14.3+s390x":                   {Version: "4.14.3", Arch: "s390x"},
 		"4.15.0-0.okd-2024-01-27-070424": {Version: "4.15.0-0.okd-2024-01-27-070424"},
 		"stable-4.14":                    {Channel: "stable-4.14"},
@@ -199,7 +200,7 @@ func TestParseQuery(t *testing.T) {
 			t.Errorf("%s: %v, %v", text, ok, err)
 		}
 	}
-	for _, text := range []string{"", "quay.io/r/r:4.14.3", "release", "r:4.14.3", "file://openshift/release:4.14.3", "localhost:5000", "4.14.3.1", "v4.14.3", "a-b"} {
+	for _, text := range []string{"", "quay.io/r/r:4.14.3", "release", "r:4.14.3", "file://openshift/release:4.14.3", "localhost:5000", "4.14.3.1", "v", "a-b"} {
 		if got, ok, err := graph.ParseQuery(text); ok || err != nil {
 			t.Errorf("%q is taken for %+v, %v", text, got, err)
 		}

@@ -36,7 +36,7 @@ func ParseQuery(s string) (q Query, ok bool, err error) {
 	if _, _, isChannel := splitChannel(s); isChannel || channelName.MatchString(s) {
 		return Query{Channel: s}, true, nil
 	}
-	version, arch := cutArch(s)
+	version, arch := cutArch(strings.TrimPrefix(s, "v")) // v4.14.3 is how tags of sources are named
 	v, err := semver.Parse(version)
 	if err != nil || len(v.Build) > 0 {
 		return q, false, nil //nolint:nilerr // it may be the name of an image
