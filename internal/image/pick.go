@@ -27,6 +27,11 @@ func (e *SeveralError) Error() string {
 	return fmt.Sprintf("the image is a manifest list and %s - use --filter-by-os to select from: %s", what, strings.Join(names, ", "))
 }
 
+// Hint says how to name one.
+func (e *SeveralError) Hint() string {
+	return "choose one with --filter-by-os, as --filter-by-os=linux/arm64, or name it by its digest"
+}
+
 // Table lists the platforms with their digests, as oc does (oc.md 17).
 func (e *SeveralError) Table() string {
 	var b strings.Builder

@@ -1,0 +1,142 @@
+package mirror
+
+import (
+	"context"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/airbridge-dev/airbridge/internal/cluster"
+	img "github.com/airbridge-dev/airbridge/internal/image"
+	"github.com/airbridge-dev/airbridge/internal/imagelist"
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/ref"
+	"github.com/airbridge-dev/airbridge/internal/release"
+	"github.com/airbridge-dev/airbridge/internal/repo"
+)
+
+// lookups is how many images are looked up at once. How many requests a
+// registry then gets is up to its client.
+const lookups = 32
+
+// InfoOptions says how images are looked up for the info commands.
+type InfoOptions struct {
+	Rules cluster.MirrorRules
+	// Filter chooses from lists. The zero filter takes a release for Platform,
+	// else the first one, and its component images for the same platform.
+	Filter   oci.PlatformFilter
+	Platform oci.Platform
+	// Images looks up every component image of a release.
+	Images bool
+	// All takes all images of a list that Filter keeps, where it is not a
+	// release.
+	All bool
+}
+
+// Info is a release, with what was found of its component images.
+type Info struct {
+	*release.Info
+	// Unread says of each component image that was to be looked up and could
+	// not be, why, in the order of the payload.
+	Unread []error
+}
+
+// ReadInfo reads a release image, and its components where that is asked for:
+// where they lie beside it, then by the mirror rules, then where the payload
+// says. A component that cannot be read is a warning in the Info.
+func ReadInfo(ctx context.Context, regs *Registries, from ref.Ref, o InfoOptions) (*Info, error) {
+	pick := img.Prefer(o.Platform)
+	if !o.Filter.All() {
+		pick = img.Filter(o.Filter, false)
+	}
+	finder := NewFinder(regs, o.Rules)
+	contents, err := finder.Release(ctx, from, pick)
+	if err != nil {
+		return nil, err
+	}
+	info, err := release.NewInfo(from, contents)
+	if err != nil || !o.Images {
+		return &Info{Info: info}, err
+	}
+	if o.Filter.All() {
+		pick = img.Prefer(info.Config.Platform)
+	}
+	out := &Info{Info: info}
+	return out, out.readImages(ctx, finder, pick)
+}
+
+// readImages looks all components up. It fails only where the context ends.
+func (i *Info) readImages(ctx context.Context, finder *Finder, pick img.Pick) error {
+	images, errs := make([]*img.Image, len(i.Tags)), make([]error, len(i.Tags))
+	var group errgroup.Group
+	group.SetLimit(lookups)
+	for n, tag := range i.Tags {
+		group.Go(func() error {
+			images[n], errs[n] = finder.image(ctx, tag.From, pick)
+			return nil
+		})
+	}
+	_ = group.Wait() // errors are kept one by one
+	for n, tag := range i.Tags {
+		i.AddImage(tag.Name, images[n], errs[n])
+		if errs[n] != nil {
+			i.Unread = append(i.Unread, errs[n])
+		}
+	}
+	return ctx.Err()
+}
+
+// image reads one image by digest, the first that pick chooses.
+func (f *Finder) image(ctx context.Context, at ref.Ref, pick img.Pick) (*img.Image, error) {
+	images, err := f.images(ctx, at, pick)
+	if err != nil {
+		return nil, err
+	}
+	return images[0], nil
+}
+
+func (f *Finder) images(ctx context.Context, at ref.Ref, pick img.Pick) ([]*img.Image, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	found, err := f.Find(ctx, at)
+	if err != nil {
+		return nil, err
+	}
+	images, err := img.Read(ctx, found.Source, found.Target, pick)
+	if err != nil {
+		return nil, &repo.Error{Op: OpReadImage, Side: repo.SideSource, Ref: found.At.String(), Err: err}
+	}
+	for _, im := range images {
+		im.Name, im.Asked = at.Name(), at.Digest
+	}
+	return images, nil
+}
+
+// ImageInfo is what came of looking one image up.
+type ImageInfo struct {
+	Ref    ref.Ref
+	Images []*img.Image // several only where all of a list were asked for
+	Err    error
+}
+
+// ReadImages looks images up, those of a pattern in the order of their tags.
+// Each has an error of its own; that of the call is of listing tags.
+func ReadImages(ctx context.Context, regs *Registries, of ref.Pattern, o InfoOptions) ([]ImageInfo, error) {
+	mappings, err := expandOne(ctx, regs, imagelist.Mapping{Source: of}, Observer{Info: func(string, ...any) {}})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]ImageInfo, len(mappings))
+	finder, pick := NewFinder(regs, o.Rules), img.Filter(o.Filter, o.All)
+	var group errgroup.Group
+	group.SetLimit(lookups)
+	for n, m := range mappings {
+		group.Go(func() error {
+			images, err := finder.images(ctx, m.Source, pick)
+			out[n] = ImageInfo{m.Source, images, err}
+			return nil
+		})
+	}
+	_ = group.Wait() // errors are kept one by one
+	return out, ctx.Err()
+}
