@@ -126,7 +126,7 @@ carry the disk over, check it, serve it as it is, or push it on.
 func (a *App) adm(g *globalFlags) *cobra.Command {
 	adm := &cobra.Command{Use: "adm", Short: "Commands on releases, as in oc", Args: a.unknownCommand, RunE: help}
 	release := &cobra.Command{Use: "release", Short: "Work with OpenShift releases", Args: a.unknownCommand, RunE: help}
-	release.AddCommand(a.releaseMirror(g))
+	release.AddCommand(a.releaseMirror(g), a.releaseInfo(g))
 	adm.AddCommand(release)
 	return adm
 }
@@ -134,7 +134,7 @@ func (a *App) adm(g *globalFlags) *cobra.Command {
 // image holds oc's image commands.
 func (a *App) image(g *globalFlags) *cobra.Command {
 	image := &cobra.Command{Use: "image", Short: "Commands on images, as in oc", Args: a.unknownCommand, RunE: help}
-	image.AddCommand(a.imageMirror(g))
+	image.AddCommand(a.imageMirror(g), a.imageInfo(g))
 	return image
 }
 

@@ -71,6 +71,9 @@ func (u *UI) Info(format string, args ...any) {
 	}
 }
 
+// Failed prints the failure of one of several things; the run goes on.
+func (u *UI) Failed(message string) { u.note("error", message) }
+
 // Result prints to standard output exactly as given.
 func (u *UI) Result(text string) {
 	u.above(func() { fmt.Fprint(u.o.Out, text) })
