@@ -110,6 +110,7 @@ func (a *App) root() *cobra.Command {
 	if !a.isOC() {
 		root.AddCommand(a.serve(globals), a.store(globals))
 	}
+	addCompletion(root)
 	return root
 }
 
