@@ -31,8 +31,8 @@ build:
 release:
 	@git diff --quiet HEAD || echo "release: changes that are not committed are left out"
 	@set -e; work=$$(mktemp -d); trap 'rm -rf "$$work"' EXIT; \
-	git archive -o "$$work.tar" HEAD; tar -xf "$$work.tar" -C "$$work"; rm -f "$$work.tar"; rm -rf dist; cd "$$work"; \
-	$(GO) run -trimpath ./pack -go "$(GO)" -out "$(CURDIR)/dist" -version "$$(git -C "$(CURDIR)" describe --tags --always HEAD)" \
+	git archive -o "$$work.tar" $(COMMIT); tar -xf "$$work.tar" -C "$$work"; rm -f "$$work.tar"; rm -rf dist; cd "$$work"; \
+	$(GO) run -trimpath ./pack -go "$(GO)" -out "$(CURDIR)/dist" -version "$$(git -C "$(CURDIR)" describe --tags --always $(COMMIT))" \
 	  -commit "$(COMMIT)" -date "$(DATE)" $(PLATFORMS)
 
 test:

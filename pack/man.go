@@ -40,7 +40,6 @@ type term struct{ word, text string }
 var environment = []term{
 	{"REGISTRY_AUTH_FILE", "file with credentials for registries, where -a is not given; else those of podman and docker are looked for where these keep them"},
 	{"HTTPS_PROXY, HTTP_PROXY, NO_PROXY", "proxies for registries, and the hosts that need none"},
-	{"TMPDIR", "directory for temporary files"},
 }
 
 // exitStatus differs between the commands that oc has too and ours.
@@ -91,7 +90,11 @@ func (p *page) name() {
 func (p *page) synopsis() {
 	p.section("SYNOPSIS")
 	path := p.command.CommandPath()
-	fmt.Fprintf(&p.text, "\\fB%s\\fR%s\n", escape(path), escape(strings.TrimPrefix(p.command.UseLine(), path)))
+	rest := strings.TrimPrefix(p.command.UseLine(), path)
+	if p.command.HasSubCommands() {
+		rest = " COMMAND"
+	}
+	fmt.Fprintf(&p.text, "\\fB%s\\fR%s\n", escape(path), escape(rest))
 }
 
 func (p *page) description() {
@@ -175,7 +178,8 @@ func (p *page) examples() {
 		return
 	}
 	p.section("EXAMPLES")
-	fmt.Fprintf(&p.text, ".EX\n%s\n.EE\n", escape(strings.Trim(p.command.Example, "\n")))
+	text := strings.ReplaceAll("\n"+strings.Trim(p.command.Example, "\n"), "\n  ", "\n") // indented by the section already
+	fmt.Fprintf(&p.text, ".EX%s\n.EE\n", escape(text))
 }
 
 func (p *page) terms(list []term) {
@@ -196,7 +200,10 @@ func (p *page) seeAlso() {
 		return
 	}
 	p.section("SEE ALSO")
-	fmt.Fprintf(&p.text, "\\fB%s\\fR(1)\n", strings.Join(strings.Split(escape(strings.Join(names, " ")), " "), "\\fR(1),\n\\fB"))
+	for i, name := range names { // \% keeps a name from being hyphenated
+		end := map[bool]string{true: ","}[i < len(names)-1]
+		fmt.Fprintf(&p.text, "\\%%\\fB%s\\fR(1)%s\n", escape(name), end)
+	}
 }
 
 var signs = strings.NewReplacer(`\`, `\e`, "-", `\-`, "'", `\(aq`, "`", `\(ga`, "^", `\(ha`, "~", `\(ti`, `"`, `\(dq`)
