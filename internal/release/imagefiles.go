@@ -36,8 +36,9 @@ type FileReader struct {
 	// Verified is called when a layer was read to its end and has its digest,
 	// if it had any of the files.
 	Verified func() error
-	// Read, if set, is told how many bytes of layers were read.
-	Read func(n int)
+	// Progress, if set, is told how many bytes of the layers opened so far were
+	// read, and how many they have.
+	Progress func(done, total int64)
 }
 
 // ImageFile is a regular file in an image.
@@ -100,8 +101,9 @@ func (w *want) follow(to string, top int) error {
 }
 
 type fileSearch struct {
-	reader *FileReader
-	wants  []*want
+	reader      *FileReader
+	wants       []*want
+	done, total int64 // bytes of layers
 }
 
 func (s *fileSearch) any(state wantState) bool {
@@ -146,10 +148,12 @@ func (s *fileSearch) layer(ctx context.Context, desc oci.Descriptor, scan *layer
 		return err
 	}
 	defer content.Close()
+	s.total += desc.Size
 	counted := readFunc(func(p []byte) (int, error) {
 		n, err := content.Read(p)
-		if s.reader.Read != nil {
-			s.reader.Read(n)
+		s.done += int64(n)
+		if s.reader.Progress != nil {
+			s.reader.Progress(s.done, s.total)
 		}
 		return n, err
 	})
