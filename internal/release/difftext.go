@@ -36,7 +36,11 @@ func (d *Diff) Text(commits bool, now time.Time) string {
 		fmt.Fprintf(&b, "\n%s:\n", part.title)
 		section(&b, func(w io.Writer) {
 			for _, t := range part.tags {
-				fmt.Fprintf(w, "  %-*s\t%s\n", width, t.Name, image.Printable(show(t)))
+				cell := image.Printable(show(t))
+				if t.To != nil {
+					cell = "\t" + cell
+				}
+				fmt.Fprintf(w, "  %-*s%s\n", width, t.Name, cell)
 			}
 		})
 	}
@@ -51,7 +55,7 @@ func (d *Diff) head(b *strings.Builder, now time.Time) {
 	}
 	row("", "FROM", "TO")
 	row("Name:", d.From.Name(), d.To.Name())
-	row("Created:", image.Age(now.Sub(d.From.Config.Created)), image.Age(now.Sub(d.To.Config.Created)))
+	row("Created:", ageOf(d.From, now), ageOf(d.To, now))
 	if from, to := d.From.Platform(), d.To.Platform(); from != to {
 		row("OS/Arch:", from, to)
 	}
@@ -67,6 +71,13 @@ func (d *Diff) head(b *strings.Builder, now time.Time) {
 		row("Has Release Metadata:", "", "Yes")
 	}
 	_ = w.Flush() // to memory
+}
+
+func ageOf(i *Info, now time.Time) string {
+	if i.Config.Created.IsZero() {
+		return unknown
+	}
+	return image.Age(now.Sub(i.Config.Created))
 }
 
 func yesNo(yes bool) string {
@@ -110,9 +121,6 @@ func digestsOf(t TagDiff) string {
 	}
 	return t.From.Component.From.Digest.String() + " " + t.To.Component.From.Digest.String()
 }
-
-// unknown stands for a source that the payload does not name.
-const unknown = "<unknown>"
 
 func commitsOf(t TagDiff) string {
 	switch {

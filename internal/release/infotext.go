@@ -58,7 +58,7 @@ func (i *Info) head(b *strings.Builder) {
 	section(b, func(w io.Writer) {
 		fmt.Fprintf(w, "Name:\t%s\n", image.Printable(i.Name()))
 		fmt.Fprintf(w, "Digest:\t%s\n", i.Root())
-		fmt.Fprintf(w, "Created:\t%s\n", i.Config.Created.UTC().Truncate(time.Second).Format(time.RFC3339))
+		fmt.Fprintf(w, "Created:\t%s\n", created(i.Config.Created))
 		fmt.Fprintf(w, "OS/Arch:\t%s\n", image.Printable(i.Platform()))
 		fmt.Fprintf(w, "Manifests:\t%d\n", len(i.Manifests))
 		if len(i.Others) > 0 {
@@ -66,6 +66,16 @@ func (i *Info) head(b *strings.Builder) {
 		}
 	})
 	fmt.Fprintf(b, "\nPull From: %s\n", i.From.WithDigest(i.Root()))
+}
+
+// unknown stands for what the release does not say.
+const unknown = "<unknown>"
+
+func created(at time.Time) string {
+	if at.IsZero() {
+		return unknown
+	}
+	return at.UTC().Truncate(time.Second).Format(time.RFC3339)
 }
 
 func (i *Info) metadata(b *strings.Builder) {
