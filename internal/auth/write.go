@@ -132,6 +132,9 @@ func followLinks(path string) (string, error) {
 func replace(path string, data []byte) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".airbridge-*.tmp") // mode 0600
 	if err != nil {
+		if p, ok := errors.AsType[*fs.PathError](err); ok {
+			err = p.Err // the temporary name says nothing to anybody
+		}
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	defer func() {

@@ -109,6 +109,7 @@ func (a *App) root() *cobra.Command {
 	root.AddCommand(a.adm(globals), a.image(globals), a.version())
 	if !a.isOC() {
 		root.AddCommand(a.serve(globals), a.store(globals))
+		root.AddCommand(a.login(globals), a.logout(globals), a.pullSecret(globals))
 	}
 	addCompletion(root)
 	return root

@@ -28,7 +28,7 @@ func checkValues(cmd *cobra.Command, u *ui.UI) (err error) {
 		switch {
 		case f.Name == "max-per-registry" && strings.HasPrefix(value, "-"):
 			err = usagef("--max-per-registry must not be negative, got %s", value)
-		case !f.Changed || f.Value.Type() == "bool" || f.Value.Type() == "int":
+		case !f.Changed || f.Value.Type() == "bool" || f.Value.Type() == "int" || f.Name == "password":
 		case value == "":
 			u.Warn("the value of %s is empty: is a shell variable unset?", flagName(f))
 		case len(value) > 1 && strings.HasPrefix(value, "-") && err == nil:

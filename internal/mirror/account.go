@@ -18,13 +18,18 @@ type MayPushError struct {
 	User  string // "" where the registry asks nobody
 }
 
-// Error implements error.
+// Error implements error. The reason is the document's (3.4, first warning).
 func (e *MayPushError) Error() string {
-	if e.User == "" {
-		return fmt.Sprintf("anybody may push to %s: the registry asks for no account", e.Place)
+	who := e.User
+	if who == "" {
+		who = "anybody, with any account or none,"
 	}
-	return fmt.Sprintf("%s may push to %s: that account is not for a cluster", e.User, e.Place)
+	return fmt.Sprintf("%s may push to %s: with this pull secret %q", who, e.Place,
+		"all of the machines in the cluster will have write access to your mirror registry")
 }
+
+// OpCheckPull is the Op of an account that may not pull.
+const OpCheckPull = "checking that the account may pull from"
 
 // Reader is an account that only reads, at a mirror.
 type Reader struct {
@@ -121,7 +126,7 @@ func (r Reader) mayPull(ctx context.Context, name, place string) error {
 	case err == nil || ctx.Err() != nil:
 		return ctx.Err()
 	case errors.Is(err, oci.ErrUnauthorized), errors.Is(err, oci.ErrDenied):
-		return &repo.Error{Op: "checking that the account may pull from", Ref: place, Err: err}
+		return &repo.Error{Op: OpCheckPull, Ref: place, Err: err}
 	}
 	return unknownError{fmt.Errorf("whether the account may pull from %s could not be told: %w", place, err)}
 }
