@@ -140,5 +140,20 @@ func (o ToolSelection) unavailable(p platform, there string) error {
 	if o.Command == "" {
 		return fmt.Errorf("no commands are available for %s on %s; choose with --command-os from %s", p, o.Image, there)
 	}
-	return fmt.Errorf("the command '%s' is not available for %s on %s; choose with --command-os from %s", o.Command, p, o.Image, there)
+	err := fmt.Errorf("the command '%s' is not available for %s on %s; choose with --command-os from %s", o.Command, p, o.Image, there)
+	if other := o.otherBuilds(p); len(other) > 0 {
+		return fmt.Errorf("%w, or for %s the command %s", err, p, strings.Join(other, " or "))
+	}
+	return err
+}
+
+// otherBuilds are the commands that bring the same program for a platform.
+func (o ToolSelection) otherBuilds(p platform) []string {
+	var names []string
+	for _, t := range table() {
+		if t.Name == o.Command && t.Arch != releaseArch && p.has(t) {
+			names = append(names, t.Command)
+		}
+	}
+	return names
 }

@@ -11,9 +11,12 @@ func (t Tool) Readme(version string) string {
 	var b strings.Builder
 	about := t.about()
 	fmt.Fprintf(&b, "# %s\n\n", about.title)
-	fmt.Fprintf(&b, "`%s` of OpenShift release %s, for %s on %s.\n\n%s\n\n", t.Entry(), version, systemNames[t.OS], t.Arch, about.text)
+	fmt.Fprintf(&b, "`%s` of OpenShift release %s, for %s on %s.\n\n%s\n\n", t.Entry(), version, t.system(), t.Arch, about.text)
 	fmt.Fprintf(&b, "## Installing\n\n%s\n", t.howToInstall())
 	fmt.Fprintf(&b, "\nCheck it with:\n\n    %s\n", about.check)
+	if t.OS == darwin {
+		fmt.Fprintf(&b, "\nIf macOS will not open it because it was downloaded:\n\n    xattr -d com.apple.quarantine %s\n", t.Entry())
+	}
 	fmt.Fprintf(&b, "\n## Further reading\n\n"+
 		"The documentation is at <https://docs.openshift.com>; choose the version of this release.\n"+
 		"The source code is at <%s>, under the Apache License 2.0.\n", about.source)
@@ -22,6 +25,14 @@ func (t Tool) Readme(version string) string {
 
 // systemNames are the systems as people write them.
 var systemNames = map[string]string{linux: "Linux", darwin: "macOS", windows: "Windows"}
+
+// system is where the tool runs: some are built for one release of RHEL.
+func (t Tool) system() string {
+	if _, rhel, ok := strings.Cut(t.Command, ".rhel"); ok {
+		return "RHEL " + rhel
+	}
+	return systemNames[t.OS]
+}
 
 // about is what there is to say of a tool.
 type about struct{ title, text, check, source string }
@@ -66,4 +77,16 @@ func (t Tool) howToInstall() string {
 		return fmt.Sprintf("Unpack the archive and move `%s` into a directory of your PATH, such as\n"+
 			"`/usr/local/bin`, or run it where it is, as `./%s`.", t.Entry(), t.Entry())
 	}
+}
+
+// ReleaseText begins release.txt, the file that says which release a directory
+// of archives belongs to; what "release info --pullspecs" prints of it follows.
+func ReleaseText() string {
+	return "Client tools for OpenShift\n" +
+		"--------------------------\n\n" +
+		"The archives beside this file hold the command line programs of one OpenShift release. The\n" +
+		"installer among them is bound to that release.\n\n" +
+		"To check the files, run \"sha256sum -c sha256sum.txt\". If there is a sha256sum.txt.asc,\n" +
+		"\"gpg --verify sha256sum.txt.asc sha256sum.txt\" says who made that list.\n\n" +
+		"---\n\n"
 }
