@@ -35,6 +35,26 @@ func MirrorSources(sources, mirrors []ref.Ref) []MirrorSource {
 	return out
 }
 
+// Merge makes one list of several: a source that is in more than one has the
+// mirrors of all, those of the first list first.
+func Merge(lists ...[]MirrorSource) []MirrorSource {
+	var out []MirrorSource
+	for _, m := range slices.Concat(lists...) {
+		at := slices.IndexFunc(out, func(o MirrorSource) bool { return o.Source == m.Source })
+		if at < 0 {
+			out = append(out, MirrorSource{Mirrors: slices.Clone(m.Mirrors), Source: m.Source})
+			continue
+		}
+		for _, mirror := range m.Mirrors {
+			if !slices.Contains(out[at].Mirrors, mirror) {
+				out[at].Mirrors = append(out[at].Mirrors, mirror)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b MirrorSource) int { return strings.Compare(a.Source, b.Source) })
+	return out
+}
+
 // repositories returns the repositories of refs once each, in their order.
 func repositories(refs []ref.Ref) []string {
 	var out []string

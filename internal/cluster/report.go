@@ -20,6 +20,9 @@ type Report struct {
 	Templated bool
 	// Upload, where the release went to a disk, selects its images there.
 	Upload ref.Pattern
+	// UploadRelease is the release image on the disk where it is not among
+	// those of Upload but in a repository of its own.
+	UploadRelease ref.Ref
 	// FromDir is the directory that Upload lies below, "" for the current one.
 	FromDir string
 	// Sources are what the mirror holds; empty where source or destination is
@@ -65,7 +68,10 @@ func (r Report) uploadCommand() string {
 	if r.FromDir != "" {
 		command += "--from-dir=" + quote(r.FromDir) + " "
 	}
-	return command + "'" + r.Upload.String() + "' REGISTRY/REPOSITORY"
+	if r.UploadRelease.IsZero() {
+		return command + "'" + r.Upload.String() + "' REGISTRY/REPOSITORY"
+	}
+	return command + "'" + r.Upload.String() + "=REGISTRY/REPOSITORY' '" + r.UploadRelease.String() + "=REGISTRY/RELEASE_REPOSITORY'"
 }
 
 // quote makes one word of a path for a shell. Paths without special characters

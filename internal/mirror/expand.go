@@ -8,12 +8,16 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/imagelist"
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/plan"
+	"github.com/airbridge-dev/airbridge/internal/ref"
 )
 
 // ExpandOptions says what a source that is to be listed may lack.
 type ExpandOptions struct {
 	// SkipMissing passes over, with a warning, repositories that are gone.
 	SkipMissing bool
+	// ReleaseRepository, if set, is where release images go in place of the
+	// repository of their components. They keep their tags.
+	ReleaseRepository ref.Ref
 }
 
 // Expand turns mappings into wishes: sources with wildcards are listed and
@@ -21,6 +25,11 @@ type ExpandOptions struct {
 // not name (4.14.1* and 4.14.10), they are told to the observer.
 func Expand(ctx context.Context, regs *Registries, mappings []imagelist.Mapping, o ExpandOptions, obs Observer) ([]Wish, error) {
 	var all []plan.Mapping
+	if !o.ReleaseRepository.IsZero() {
+		if err := regs.WillWrite(o.ReleaseRepository); err != nil {
+			return nil, err
+		}
+	}
 	for _, m := range mappings { // before any is opened to be read
 		if err := regs.WillWrite(m.Destinations...); err != nil {
 			return nil, err
@@ -36,6 +45,10 @@ func Expand(ctx context.Context, regs *Registries, mappings []imagelist.Mapping,
 			return nil, err
 		}
 		all = append(all, found...)
+	}
+	lastReleases(all)
+	if err := separate(all, o.ReleaseRepository); err != nil {
+		return nil, err
 	}
 	if err := imagelist.Check(all, regs.SameDirectory()); err != nil {
 		return nil, err
@@ -69,20 +82,20 @@ func expandOne(ctx context.Context, regs *Registries, m imagelist.Mapping, obs O
 	if further := imagelist.Further(m.Source.Glob, matched); len(further) > 0 {
 		obs.Info("%s also matches the releases %s", m.Source, strings.Join(further, ", "))
 	}
-	lastReleases(found, matched)
 	return found, nil
 }
 
-// lastReleases lets a release image wait for the components beside it: VERSION
-// for VERSION-cli and the others.
-func lastReleases(found []plan.Mapping, matched []string) {
-	for i, tag := range matched {
+// lastReleases lets a release image wait for its components, which may come
+// from another repository: VERSION for VERSION-cli and the others.
+func lastReleases(all []plan.Mapping) {
+	for i := range all {
+		tag := all[i].Source.Tag
 		if len(imagelist.Releases([]string{tag})) == 0 {
 			continue
 		}
-		for j, other := range matched {
-			if strings.HasPrefix(other, tag+"-") {
-				found[i].Last, found[i].Release, found[j].Release = true, tag, tag
+		for j := range all {
+			if strings.HasPrefix(all[j].Source.Tag, tag+"-") {
+				all[i].Last, all[i].Release, all[j].Release = true, tag, tag
 			}
 		}
 	}

@@ -1,6 +1,10 @@
 package release
 
-import "github.com/airbridge-dev/airbridge/internal/ref"
+import (
+	"slices"
+
+	"github.com/airbridge-dev/airbridge/internal/ref"
+)
 
 // origins are the repositories in which the known makers of releases publish
 // release images, by that of their components.
@@ -11,26 +15,34 @@ var origins = map[ref.Ref]ref.Ref{
 }
 
 // Sources returns the repositories that the release's images are known by in a
-// cluster, each once: that of the release image first, then those of the
-// components. from is where the release image was read. Read from a directory
-// it tells nothing, since no path is stored on a medium; then the repository is
-// that of the components' maker, and left out where this is unknown.
+// cluster, each once: ImageSource first, then ComponentSources.
 func (p *Payload) Sources(from ref.Ref) []ref.Ref {
+	out := p.ComponentSources()
+	if image, ok := p.ImageSource(from); ok {
+		out = slices.DeleteFunc(out, func(r ref.Ref) bool { return r == image })
+		out = append([]ref.Ref{image}, out...)
+	}
+	return out
+}
+
+// ImageSource returns the repository that the release image is known by in a
+// cluster. from is where it was read. Read from a directory it tells nothing,
+// since no path is stored on a medium; then the repository is that of the
+// components' maker, and ok is false where this is unknown.
+func (p *Payload) ImageSource(from ref.Ref) (r ref.Ref, ok bool) {
+	if from.Scheme == ref.Registry && !from.IsZero() {
+		return from.Repository(), true
+	}
+	return p.origin()
+}
+
+// ComponentSources returns the repositories of the components, each once.
+func (p *Payload) ComponentSources() []ref.Ref {
 	var out []ref.Ref
-	seen := map[ref.Ref]bool{}
-	add := func(r ref.Ref) {
-		if r = r.Repository(); !seen[r] {
-			seen[r] = true
+	for _, c := range p.Components {
+		if r := c.From.Repository(); !slices.Contains(out, r) {
 			out = append(out, r)
 		}
-	}
-	if from.Scheme == ref.Registry && !from.IsZero() {
-		add(from)
-	} else if origin, ok := p.origin(); ok {
-		add(origin)
-	}
-	for _, c := range p.Components {
-		add(c.From)
 	}
 	return out
 }

@@ -71,6 +71,9 @@ type Naming struct {
 	To Template
 	// ReleaseImage, if set, is where the release image goes instead.
 	ReleaseImage ref.Ref
+	// ReleaseRepository, if set, is the repository of the release image alone,
+	// which keeps its usual tag. It is not set together with ReleaseImage.
+	ReleaseRepository ref.Ref
 	// SkipRelease leaves the release image out.
 	SkipRelease bool
 	// KeepList names a release of several architectures by "multi" and not by
@@ -121,6 +124,9 @@ func join(parts ...string) string {
 func (n Naming) Release(p *Payload) ref.Ref {
 	if !n.ReleaseImage.IsZero() {
 		return n.ReleaseImage
+	}
+	if !n.ReleaseRepository.IsZero() {
+		return n.ReleaseRepository.WithTag(n.Tag(p, ""))
 	}
 	return n.To.Repository.WithTag(n.Tag(p, ""))
 }
