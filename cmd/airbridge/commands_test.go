@@ -40,6 +40,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"chop":     cmdChop,     // chop FILE: cuts the second half off
 	"secure":   cmdSecure,   // secure VAR FILE: starts a registry with TLS, its authority in FILE
 	"tokens":   cmdTokens,   // tokens VAR: starts a registry with a token service
+	"readers":  cmdReaders,  // readers VAR: starts a registry where reader:pw may pull and writer:pw may push
 	"strict":   cmdStrict,   // strict VAR: starts a registry that takes no list without all of its images
 	"crowd":    cmdCrowd,    // crowd VAR: starts a registry that counts requests at once
 	"peak":     cmdPeak,     // peak VAR N: it never served more than N at once
