@@ -79,9 +79,9 @@ func (t Tool) howToInstall() string {
 	}
 }
 
-// ReleaseText begins release.txt, the file that says which release a directory
+// ToolsPreamble begins release.txt, the file that says which release a directory
 // of archives belongs to; what "release info --pullspecs" prints of it follows.
-func ReleaseText() string {
+func ToolsPreamble() string {
 	return "Client tools for OpenShift\n" +
 		"--------------------------\n\n" +
 		"The archives beside this file hold the command line programs of one OpenShift release. The\n" +
