@@ -342,7 +342,7 @@ func TestRead412(t *testing.T) {
 	if diff := cmp.Diff(want, p.Verification, cmpopts.IgnoreFields(release.Verification{}, "Rings")); diff != "" {
 		t.Error(diff)
 	}
-	if ring := p.Verification.Rings["verifier-public-key-redhat"]; len(ring) != 3190 {
+	if ring := p.Verification.Rings["verifier-public-key-redhat"]; len(ring) != 3234 {
 		t.Errorf("the key ring has %d bytes", len(ring))
 	}
 	checkGolden(t, p)
