@@ -113,6 +113,7 @@ func (a *App) root() *cobra.Command {
 		root.AddCommand(a.installConfig(globals))
 	}
 	addCompletion(root)
+	a.wrapHelp(root)
 	return root
 }
 
