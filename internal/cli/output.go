@@ -48,9 +48,9 @@ var templates = map[string]func(f *outputFlags, text string) (renderer, error){
 	"templatefile":     goTemplate,
 }
 
-// formatNames lists the formats that there are, in oc's order.
+// formatNames lists the formats that there are.
 func formatNames(own []string) string {
-	return strings.Join(append(slices.Clone(own), slices.Sorted(maps.Keys(templates))...), ", ")
+	return strings.Join(append(append([]string{"json"}, own...), slices.Sorted(maps.Keys(templates))...), ", ")
 }
 
 // parse reads the format before anything is looked up. It returns nil for the

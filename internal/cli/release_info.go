@@ -12,9 +12,7 @@ import (
 
 	"github.com/airbridge-dev/airbridge/internal/mirror"
 	"github.com/airbridge-dev/airbridge/internal/oci"
-	"github.com/airbridge-dev/airbridge/internal/ref"
 	"github.com/airbridge-dev/airbridge/internal/release"
-	"github.com/airbridge-dev/airbridge/internal/ui"
 )
 
 // releaseInfoFlags are those of oc.md 14.
@@ -233,115 +231,4 @@ func (q *releaseQuery) read(ctx context.Context, s *session, given sought) (*mir
 		s.ui.Warn("%s", info.Notice)
 	}
 	return info, found.check(info.Payload)
-}
-
-// one shows one release.
-func (q *releaseQuery) one(ctx context.Context, s *session, given sought) error {
-	info, err := q.read(ctx, s, given)
-	if err != nil {
-		return err
-	}
-	if q.flags.verify {
-		return q.verified(s, info)
-	}
-	text, err := q.text(info)
-	if err != nil {
-		return err
-	}
-	s.ui.Result(text)
-	return nil
-}
-
-// verified prints the line of --verify, if all of the release could be read.
-func (q *releaseQuery) verified(s *session, info *mirror.Info) error {
-	if n := len(info.Unread); n > 0 {
-		return &unreadError{info, worst(info.Unread)}
-	}
-	s.ui.Result(fmt.Sprintf("%s %s %s\n", info.Digest, info.Created.UTC().Format(time.RFC3339), info.Name()))
-	return nil
-}
-
-// unreadError says that component images of a release cannot be read.
-type unreadError struct {
-	info  *mirror.Info
-	worst error
-}
-
-// Error implements error.
-func (e *unreadError) Error() string {
-	return fmt.Sprintf("release %s: %s cannot be read: %s", e.info.Name(),
-		ui.Count(len(e.info.Unread), "component image"), strings.Join(e.info.Warnings, "; "))
-}
-
-// Unwrap returns the failure that decides the exit code.
-func (e *unreadError) Unwrap() error { return e.worst }
-
-// text is a release in the form asked for.
-func (q *releaseQuery) text(info *mirror.Info) (string, error) {
-	f := q.flags
-	switch {
-	case f.contents:
-		return info.Contents.Text(), nil
-	case q.render != nil:
-		return q.render(info.Info)
-	case f.format != "":
-		return listed(info.Info, f.format), nil
-	case f.imageFor != "":
-		at, err := info.ImageFor(f.imageFor)
-		return at.String() + "\n", err
-	}
-	return info.Text(f.table(), q.now), nil
-}
-
-// listed has a line for each component.
-func listed(info *release.Info, format string) string {
-	var b strings.Builder
-	for _, tag := range info.Tags {
-		switch format {
-		case "name":
-			fmt.Fprintln(&b, tag.Name)
-		case "digest":
-			fmt.Fprintln(&b, tag.From.Digest)
-		case "pullspec":
-			fmt.Fprintln(&b, tag.From)
-		}
-	}
-	return b.String()
-}
-
-// changes shows how two releases differ.
-func (q *releaseQuery) changes(ctx context.Context, s *session) error {
-	var both [2]*mirror.Info
-	for n, given := range q.given {
-		info, err := q.read(ctx, s, given)
-		if err != nil {
-			return err
-		}
-		both[n] = info
-	}
-	if q.flags.contents {
-		s.ui.Result(extractBoth(s.app.program(), both[0].From, both[1].From))
-		return nil
-	}
-	diff := release.Compare(both[0].Info, both[1].Info)
-	if q.render == nil {
-		s.ui.Result(diff.Text(*q.flags.tables[release.Commits], q.now))
-		return nil
-	}
-	text, err := q.render(diff)
-	if err == nil {
-		s.ui.Result(text)
-	}
-	return err
-}
-
-// extractBoth says how to compare the files of two releases (oc.md 14).
-func extractBoth(program string, from, to ref.Ref) string {
-	return fmt.Sprintf(`To see the differences between these releases, run:
-
-  %[1]s adm release extract %[2]s --to=/tmp/old
-  %[1]s adm release extract %[3]s --to=/tmp/new
-  diff /tmp/old /tmp/new
-
-`, program, from, to)
 }

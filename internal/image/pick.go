@@ -91,3 +91,18 @@ func Prefer(p oci.Platform) Pick {
 		return out, nil
 	}
 }
+
+// Within returns a Pick of one of the images that match: of the preferred
+// platform, else the first. Where none matches it fails with a *SeveralError.
+func Within(f oci.PlatformFilter, p oci.Platform) Pick {
+	if f.All() {
+		return Prefer(p)
+	}
+	return func(children []oci.Descriptor) ([]oci.Descriptor, error) {
+		matching, err := Filter(f, true)(children)
+		if err != nil {
+			return nil, err
+		}
+		return Prefer(p)(matching)
+	}
+}

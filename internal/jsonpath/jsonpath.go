@@ -152,7 +152,7 @@ func plain(value any) (string, error) {
 	case string:
 		return v, nil
 	case nil:
-		return "", nil
+		return "null", nil
 	case map[string]any, []any:
 		body, err := json.Marshal(v)
 		return string(body), err

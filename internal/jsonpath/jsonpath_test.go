@@ -45,7 +45,7 @@ func TestText(t *testing.T) {
 		`{.digest "-" .yes}`:                     `sha256:1-true`,
 		`{'it\'s'}`:                              `it's`,
 		`{.half}`:                                `0.5`,
-		`{.none}`:                                ``,
+		`{.none}`:                                `null`,
 		`{.missing.deeper}`:                      ``,
 		`{.labels.plain}`:                        `p`,
 		`{.labels.a\.b/c}`:                       `dotted`,

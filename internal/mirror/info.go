@@ -21,8 +21,9 @@ const lookups = 32
 // InfoOptions says how images are looked up for the info commands.
 type InfoOptions struct {
 	Rules cluster.MirrorRules
-	// Filter chooses from lists. The zero filter takes a release for Platform,
-	// else the first one, and its component images for the same platform.
+	// Filter chooses from lists. Of a release the one for Platform is taken
+	// where several match, else the first, and its component images for the
+	// platform of that.
 	Filter   oci.PlatformFilter
 	Platform oci.Platform
 	// Images looks up every component image of a release.
@@ -44,12 +45,8 @@ type Info struct {
 // where they lie beside it, then by the mirror rules, then where the payload
 // says. A component that cannot be read is a warning in the Info.
 func ReadInfo(ctx context.Context, regs *Registries, from ref.Ref, o InfoOptions) (*Info, error) {
-	pick := img.Prefer(o.Platform)
-	if !o.Filter.All() {
-		pick = img.Filter(o.Filter, false)
-	}
 	finder := NewFinder(regs, o.Rules)
-	contents, err := finder.Release(ctx, from, pick)
+	contents, err := finder.Release(ctx, from, img.Within(o.Filter, o.Platform))
 	if err != nil {
 		return nil, err
 	}
@@ -57,11 +54,8 @@ func ReadInfo(ctx context.Context, regs *Registries, from ref.Ref, o InfoOptions
 	if err != nil || !o.Images {
 		return &Info{Info: info}, err
 	}
-	if o.Filter.All() {
-		pick = img.Prefer(info.Config.Platform)
-	}
 	out := &Info{Info: info}
-	return out, out.readImages(ctx, finder, pick)
+	return out, out.readImages(ctx, finder, img.Within(o.Filter, info.Config.Platform))
 }
 
 // readImages looks all components up. It fails only where the context ends.
