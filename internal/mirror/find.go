@@ -154,8 +154,8 @@ func (s *readOnce) Manifest(ctx context.Context, t repo.Target) (oci.Descriptor,
 }
 
 // Release reads a release image, from a list the image that pick chooses. From
-// then on images are looked for in its repository first. The error is about
-// the source.
+// then on images are looked for in its repository first, on a medium in the one
+// that has them. The error is about the source.
 func (f *Finder) Release(ctx context.Context, from ref.Ref, pick img.Pick) (*release.Contents, error) {
 	found, err := f.Find(ctx, from)
 	if err != nil {
@@ -169,5 +169,8 @@ func (f *Finder) Release(ctx context.Context, from ref.Ref, pick img.Pick) (*rel
 		return nil, &repo.Error{Op: OpReadRelease, Side: repo.SideSource, Ref: found.At.String(), Err: err}
 	}
 	f.beside = found.At.Repository()
+	if f.beside.Scheme == ref.File {
+		f.beside = onMedium(ctx, f.regs, c.Payload, f.beside)
+	}
 	return c, nil
 }

@@ -36,7 +36,7 @@ func separate(all []plan.Mapping, to ref.Ref) error {
 		all[i].Destinations, moved = []ref.Ref{to.WithTag(d.Tag)}, true
 	}
 	if !moved {
-		return fmt.Errorf("%s: %w", to, ErrNoRelease)
+		return fmt.Errorf("--release-image-repository: %w", ErrNoRelease)
 	}
 	return nil
 }
@@ -45,12 +45,22 @@ func separate(all []plan.Mapping, to ref.Ref) error {
 // image together with its components. The Update Service, which looks at all
 // images of a repository for releases, cannot work with such a one (oc.md W21).
 func Shared(wishes []Wish) (ref.Ref, bool) {
+	releases, components := map[string]bool{}, map[ref.Ref]bool{}
 	for _, w := range wishes {
-		if !w.Last {
-			continue
+		if w.Last {
+			releases[w.Release] = true
 		}
-		for i, d := range w.Destinations {
-			if d.Scheme == ref.Registry && d.Repository() == componentsTo(wishes, w, i) {
+	}
+	for _, w := range wishes {
+		for _, d := range w.Destinations {
+			if !w.Last && releases[w.Release] {
+				components[d.Repository()] = true
+			}
+		}
+	}
+	for _, w := range wishes {
+		for _, d := range w.Destinations {
+			if w.Last && d.Scheme == ref.Registry && components[d.Repository()] {
 				return d.Repository(), true
 			}
 		}
