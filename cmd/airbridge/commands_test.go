@@ -21,6 +21,7 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/store/cas"
 	"github.com/airbridge-dev/airbridge/internal/store/kv"
 	"github.com/airbridge-dev/airbridge/internal/testkit/sample"
+	"github.com/airbridge-dev/airbridge/internal/testkit/signer"
 )
 
 // commands are what the scripts can say. Those that make content take the
@@ -66,6 +67,7 @@ func setup(env *testscript.Env) error {
 	env.Values["registries"] = map[string]*fakeRegistry{}
 	env.Values["services"] = map[string]*updateService{}
 	env.Values["crowds"] = map[string]*crowd{}
+	env.Values["signers"] = map[string]*signer.Signer{}
 	return os.MkdirAll(home, 0o755)
 }
 

@@ -18,6 +18,8 @@ func allCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	all := maps.Clone(commands)
 	maps.Copy(all, clientCommands)
 	maps.Copy(all, tlsCommands)
+	maps.Copy(all, loginCommands)
+	maps.Copy(all, signatureCommands)
 	maps.Copy(all, toolCommands)
 	return all
 }

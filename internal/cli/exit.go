@@ -12,12 +12,15 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/airbridge-dev/airbridge/internal/archive"
 	"github.com/airbridge-dev/airbridge/internal/auth"
+	"github.com/airbridge-dev/airbridge/internal/cluster"
 	"github.com/airbridge-dev/airbridge/internal/graph"
 	"github.com/airbridge-dev/airbridge/internal/installconfig"
 	"github.com/airbridge-dev/airbridge/internal/mirror"
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/repo"
+	"github.com/airbridge-dev/airbridge/internal/signature"
 	"github.com/airbridge-dev/airbridge/internal/store/kv"
 	"github.com/airbridge-dev/airbridge/internal/ui"
 )
@@ -236,6 +239,13 @@ func proxied(err error) bool {
 func graphUnverified(err error) bool { return as[*graph.FetchError](err) && says("x509:", "tls:")(err) }
 
 var hints = []hintRow{
+	{is(mirror.ErrNotKept), "mirror the release to the medium again where the signature stores can be reached: only its signature is written anew; or go on with --verify=warn"},
+	{is(signature.ErrOtherRelease, signature.ErrAltered, signature.ErrKeyRevoked), "do not use this release: get it anew from where its maker publishes it; --verify=warn copies it all the same"},
+	{is(signature.ErrFuture), "set the clock of this machine right"},
+	{is(signature.ErrUnknownKey, mirror.ErrSelfSigned, mirror.ErrNoKeys), "give the key of who made this release with --key FILE; --verify=warn goes on without"},
+	{as[*signature.UnreachableError], "check the proxy settings; without a network, put the signature-*.json of this release into the directory of --release-image-signature-to-dir, or go on with --verify=warn and verify later: its signature is asked for again when it is pushed from a medium"},
+	{is(signature.ErrUnsigned, signature.ErrNoStore), "check that this is the release meant: nightly and own builds are not signed; --verify=warn goes on without"},
+	{as[*mirror.UnverifiedError], "get the release or its signature anew; --verify=warn goes on all the same"},
 	{as[*graph.NotFoundError], "--arch chooses the architecture; a release that is in no channel is named by its image: quay.io/openshift-release-dev/ocp-release:VERSION-ARCHITECTURE"},
 	{graphUnverified, "name the authority of the update service's certificate with --certificate-authority, or give the graph with --graph-file"},
 	{as[*graph.FetchError], "check --graph-url, UPDATE_URL_OVERRIDE and the proxy settings; or give a saved graph with --graph-file, or name the release image: quay.io/openshift-release-dev/ocp-release:VERSION-ARCHITECTURE"},
@@ -264,6 +274,7 @@ var hints = []hintRow{
 	{says("the directory that XDG_RUNTIME_DIR names"), "make that directory, unset XDG_RUNTIME_DIR, or name a file with --authfile"},
 	{says("the credentials used are those of"), "the registry does not take that user and password: check them, or log in again with airbridge login"},
 	{says("there are no credentials for"), "add the registry to that file with airbridge login --authfile FILE REGISTRY, or name another with -a"},
+	{as[*mirror.NowhereError], "images of a release are read from the repository of its release image, from the mirrors that --idms-file names, and from where the release says: mirror the release wholly into one repository, or name the mirrors, or log in where it was refused"},
 	{is(oci.ErrUnauthorized), "log in with airbridge login, or name the credentials file with -a"},
 	{says("unable to load --registry-config", "unable to load REGISTRY_AUTH_FILE"), "name a file that podman login or airbridge login --authfile FILE REGISTRY wrote, or a pull secret"},
 	{as[auth.Warning], "correct or remove that entry, or log in again with airbridge login"},
@@ -274,6 +285,8 @@ var hints = []hintRow{
 	{on(repo.SideSource, is(oci.ErrBlobUnknown)), "the source has the image, but not all of its content: check it with airbridge store verify, or copy the image there anew"},
 	{on(repo.SideSource, oci.IsNotFound), "check the name and the tag; --skip-missing goes on without images that no longer exist"},
 	{is(oci.ErrTooManyRequests), "the registry asks for fewer requests: lower --max-per-registry and run again"},
+	{is(archive.ErrLocked), "run it at a terminal, which asks for the passphrase, or name a copy of the key without one"},
+	{is(cluster.ErrNoMirrorRules), "name a file with an ImageContentSourcePolicy, ImageDigestMirrorSet or ImageTagMirrorSet, an install-config.yaml with mirrors, or what adm release mirror printed"},
 	{says("does not speak TLS"), "the registry speaks plain http: add --insecure"},
 	{says("doesn't contain any IP SANs", "relies on legacy Common Name"), "the certificate names no host: it needs a subject alternative name (SAN) with the host or address used here"},
 	{says("tls: certificate required", "tls: bad certificate", "tls: unknown certificate"), "the registry wants a client certificate: put NAME.cert and NAME.key under certs.d"},

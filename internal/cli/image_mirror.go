@@ -16,12 +16,14 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/mirror"
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/plan"
+	"github.com/airbridge-dev/airbridge/internal/ref"
 	"github.com/airbridge-dev/airbridge/internal/ui"
 )
 
 // imageMirrorFlags are those of oc.md 10.1.
 type imageMirrorFlags struct {
 	registryFlags
+	verification    verifyFlags
 	files           []string
 	dirs            dirFlags
 	filter          string
@@ -35,6 +37,7 @@ type imageMirrorFlags struct {
 	keepListSet     bool
 	maxRegistry     int
 	s3Buckets       []string
+	releases        string // repository of release images
 }
 
 func (a *App) imageMirror(g *globalFlags) *cobra.Command {
@@ -45,6 +48,8 @@ func (a *App) imageMirror(g *globalFlags) *cobra.Command {
 		Long: `Copy images from one place to another: registries, or directories given as
 file://NAME below --dir or --from-dir. Digests never change. A list of several
 platforms is copied whole, unless --filter-by-os chooses among them.
+
+A release from a medium is verified first, with the signature in config/ there.
 
 A source without tag, or with * in its tag, stands for all tags that match.
 Files given with -f have one "SRC DST" or "SRC=DST" a line; # begins a comment.`,
@@ -70,10 +75,12 @@ Files given with -f have one "SRC DST" or "SRC=DST" a line; # begins a comment.`
 
 func (f *imageMirrorFlags) add(flags *pflag.FlagSet) {
 	f.registryFlags.add(flags)
+	f.verification.add(flags)
 	flags.StringSliceVarP(&f.files, "filename", "f", nil, "files with one mapping a line; - is standard input")
 	flags.StringVar(&f.dirs.to, "dir", "", "directory of file:// destinations, and sources unless --from-dir is given")
 	flags.StringVar(&f.dirs.from, "from-dir", "", "directory of file:// sources")
 	flags.StringVar(&f.filter, "filter-by-os", "", "regular expression for the platforms (os/arch[/variant]) of lists that go along; without it all do")
+	flags.StringVar(&f.releases, "release-image-repository", "", "repository for release images alone, apart from their components: the Update Service needs that")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "print what would be copied, and stop")
 	flags.BoolVar(&f.continueOnError, "continue-on-error", false, "go on with other images when one fails; the exit code still tells")
 	flags.BoolVar(&f.skipMissing, "skip-missing", false, "leave out, with a warning, what the source no longer has")
@@ -95,14 +102,23 @@ func (a *App) runImageMirror(ctx context.Context, g *globalFlags, f *imageMirror
 	if err != nil {
 		return &usageError{fmt.Errorf("--filter-by-os: %w", err)}
 	}
+	releases, err := f.releaseRepository(list)
+	if err != nil {
+		return err
+	}
 	s, err := a.open(g, &f.registryFlags, f.dirs, f.dryRun)
 	if err != nil {
 		return err
 	}
 	defer s.close(ctx, &err)
-	wishes, err := mirror.Expand(ctx, s.regs, list, mirror.ExpandOptions{SkipMissing: f.skipMissing}, s.observer(nil))
+	wishes, err := mirror.Expand(ctx, s.regs, list, mirror.ExpandOptions{SkipMissing: f.skipMissing, ReleaseRepository: releases}, s.observer(nil))
 	if err != nil {
 		return nameSource(list, err)
+	}
+	s.warnShared(wishes)
+	media, err := s.verifyMedia(ctx, wishes, &f.verification)
+	if err != nil {
+		return err
 	}
 	err = s.copy(ctx, wishes, mirror.CopyOptions{
 		Plan: mirror.PlanOptions{
@@ -115,8 +131,22 @@ func (a *App) runImageMirror(ctx context.Context, g *globalFlags, f *imageMirror
 	if err != nil || f.dryRun {
 		return nameSource(list, err)
 	}
-	s.tellMedia(ctx, wishes)
+	s.tellMedia(media)
 	return nil
+}
+
+// releaseRepository reads --release-image-repository, for the kind of place
+// that the first mapping goes to.
+func (f *imageMirrorFlags) releaseRepository(list []imagelist.Mapping) (ref.Ref, error) {
+	scheme := ref.Registry
+	if len(list) > 0 && len(list[0].Destinations) > 0 {
+		scheme = list[0].Destinations[0].Scheme
+	}
+	r, err := releaseRepository(f.releases, scheme)
+	if err != nil {
+		return r, flagError("--release-image-repository", f.releases, err)
+	}
+	return r, nil
 }
 
 // copy runs the copy and prints what oc prints around it (oc.md 10.3).

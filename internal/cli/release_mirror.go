@@ -18,7 +18,9 @@ import (
 type releaseMirrorFlags struct {
 	registryFlags
 	lookup                    sourceFlags
+	verification              verifyFlags
 	from, to, toReleaseImage  string
+	releaseRepository         string
 	dirs                      dirFlags
 	toImageStream             string
 	toMirror, dryRun          bool
@@ -69,11 +71,13 @@ update graph, that of --graph-file or of the update service.`,
 func (f *releaseMirrorFlags) add(flags *pflag.FlagSet) {
 	f.registryFlags.add(flags)
 	f.lookup.add(flags)
+	f.verification.add(flags)
 	flags.StringVar(&f.from, "from", "", "release image, version or channel to mirror; may be given as the argument instead")
 	flags.StringVar(&f.to, "to", "", "repository to mirror to; its tag may have ${component} and ${version}")
 	flags.StringVar(&f.dirs.to, "to-dir", "", "directory to mirror to; alone it means --to=file://openshift/release below it")
 	flags.StringVar(&f.dirs.from, "from-dir", "", "directory of a file:// release image")
 	flags.StringVar(&f.toReleaseImage, "to-release-image", "", "where the release image goes, instead of a tag of --to")
+	flags.StringVar(&f.releaseRepository, "release-image-repository", "", "repository for the release image alone, with its usual tag: the Update Service needs that")
 	flags.StringVar(&f.toImageStream, "to-image-stream", "", "needs a cluster, which is not contacted; use --to")
 	flags.BoolVar(&f.toMirror, "to-mirror", false, "print the images as SRC DST lines for image mirror -f, and stop")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "print what would be mirrored and the instructions, and stop")
@@ -84,9 +88,9 @@ func (f *releaseMirrorFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.skipMount, "skip-mount", false, "never ask a registry to link layers between its repositories")
 	flags.BoolVar(&f.skipMissing, "skip-missing", false, "leave out, with a warning, component images that the source no longer has")
 	flags.StringVar(&f.instructions, "print-mirror-instructions", "", "icsp (the default), idms or none")
-	flags.BoolVar(&f.applySignature, "apply-release-image-signature", false, "needs a cluster, which is not contacted")
+	flags.BoolVar(&f.applySignature, "apply-release-image-signature", false, "needs a cluster, which is not contacted; names the file to apply")
 	flags.BoolVar(&f.overwrite, "overwrite", false, "only with --apply-release-image-signature")
-	flags.StringVar(&f.signatureDir, "release-image-signature-to-dir", "", "signatures are not fetched yet")
+	flags.StringVar(&f.signatureDir, "release-image-signature-to-dir", "", "directory for the signatures as config maps; without it config below --to-dir")
 }
 
 // check refuses what contradicts itself, in oc's words (oc.md 18).
@@ -100,14 +104,16 @@ func (f *releaseMirrorFlags) check(args []string) error {
 		return usagef("must specify a release image with --from")
 	case f.toImageStream != "":
 		return usagef("--to-image-stream needs a cluster, which is not contacted: mirror with --to and import from there")
-	case f.applySignature:
-		return usagef("--apply-release-image-signature needs a cluster, which is not contacted")
-	case f.overwrite:
+	case f.overwrite && !f.applySignature:
 		return usagef("--overwrite is only valid when --apply-release-image-signature is specified")
 	case f.to == "" && f.dirs.to == "" && !f.toMirror:
 		return usagef("must specify an image repository or image stream to mirror the release to")
 	case f.skipRelease && f.toReleaseImage != "":
 		return usagef("--skip-release-image and --to-release-image may not both be specified")
+	case f.releaseRepository != "" && f.toReleaseImage != "":
+		return usagef("--release-image-repository and --to-release-image may not both be specified")
+	case f.releaseRepository != "" && f.skipRelease:
+		return usagef("--release-image-repository and --skip-release-image may not both be specified")
 	}
 	_, err := f.kind()
 	return err
@@ -144,6 +150,9 @@ func (f *releaseMirrorFlags) parse(args []string) (references, error) {
 	}
 	if r.name.ReleaseImage, err = f.releaseImage(); err != nil {
 		return r, flagError("--to-release-image", f.toReleaseImage, err)
+	}
+	if r.name.ReleaseRepository, err = releaseRepository(f.releaseRepository, r.name.To.Repository.Scheme); err != nil {
+		return r, flagError("--release-image-repository", f.releaseRepository, err)
 	}
 	r.name.SkipRelease, r.name.KeepList = f.skipRelease, f.keepList || r.sought.multi()
 	return r, nil
@@ -203,14 +212,11 @@ func (a *App) runReleaseMirror(ctx context.Context, g *globalFlags, f *releaseMi
 		return err
 	}
 	refs.from = refs.sought.image
-	payload, err := mirror.ReadRelease(ctx, s.regs, refs.from)
-	if err == nil {
-		err = refs.sought.check(payload)
+	payload, err := f.read(ctx, s, refs, args)
+	if err != nil {
+		return err
 	}
-	if err != nil && refused(err) {
-		what, from := f.source(args)
-		err = halfEmpty(what, from, err)
-	}
+	verified, err := f.verify(ctx, s, payload, refs.from)
 	if err != nil {
 		return err
 	}
@@ -222,15 +228,25 @@ func (a *App) runReleaseMirror(ctx context.Context, g *globalFlags, f *releaseMi
 		s.ui.Result(mirror.Lines(ctx, s.regs, wishes))
 		return nil
 	}
-	mirror.TellVerification(payload, s.observer(nil))
-	if f.signatureDir != "" {
-		s.ui.Warn("--release-image-signature-to-dir=%s: signatures are not fetched yet, nothing is written there", f.signatureDir)
-	}
+	s.warnShared(wishes)
 	s.ui.Info("Mirroring %d images to %s ...", len(wishes), refs.name.To.Repository)
 	o := mirror.CopyOptions{Plan: mirror.PlanOptions{Force: f.force, SkipMissing: f.skipMissing, NoSignatures: f.noSignatures}, DryRun: f.dryRun}
 	o.Engine.SkipMount = f.skipMount
 	if err := s.copy(ctx, wishes, o); err != nil {
 		return err
 	}
-	return a.tellRelease(s, f, refs, payload)
+	return s.tellRelease(f, refs, payload, verified)
+}
+
+// read reads the payload of the release image.
+func (f *releaseMirrorFlags) read(ctx context.Context, s *session, refs references, args []string) (*release.Payload, error) {
+	payload, err := mirror.ReadRelease(ctx, s.regs, refs.from)
+	if err == nil {
+		err = refs.sought.check(payload)
+	}
+	if err != nil && refused(err) {
+		what, from := f.source(args)
+		err = halfEmpty(what, from, err)
+	}
+	return payload, err
 }

@@ -67,11 +67,12 @@ func ReleaseWishes(ctx context.Context, regs *Registries, p *release.Payload, fr
 	return wishes, nil
 }
 
-// besides returns the release image's own repository if components may lie in
-// it. A registry is asked for one of them, a medium for each.
+// besides returns the repository in which components may lie, the release
+// image's own, or on a medium another that has them. A registry is asked for
+// one of them, a medium for each.
 func besides(ctx context.Context, regs *Registries, p *release.Payload, from ref.Ref) ref.Ref {
 	if from.Scheme == ref.File {
-		return from.Repository()
+		return onMedium(ctx, regs, p, from.Repository())
 	}
 	if len(p.Components) == 0 || p.Components[0].From.Repository().Canonical() == from.Repository().Canonical() {
 		return ref.Ref{}
@@ -86,22 +87,13 @@ func besides(ctx context.Context, regs *Registries, p *release.Payload, from ref
 	return from.Repository()
 }
 
-// TellVerification says once whether the payload carries keys to verify it
-// with, which are not used yet.
-func TellVerification(p *release.Payload, obs Observer) {
-	if p.Verification.Present() {
-		obs.Warn("release %s carries verification keys (%s), which are not used yet: its authenticity was not checked",
-			p.Version, strings.Join(p.Verification.Keys, ", "))
-		return
-	}
-	obs.Warn("release %s carries no verification keys: its authenticity was not checked", p.Version)
-}
-
 // MirroredRelease is a release that a copy from a medium brought to a registry.
 type MirroredRelease struct {
 	Payload *release.Payload
 	From    ref.Ref
-	To      ref.Ref // repository
+	To      ref.Ref // repository of the release image
+	// Components is their repository, which may be another.
+	Components ref.Ref
 }
 
 // ReleasesFromMedia returns the releases among the wishes that were read from a
@@ -117,9 +109,9 @@ func ReleasesFromMedia(ctx context.Context, regs *Registries, wishes []Wish) ([]
 		if err != nil {
 			return out, err
 		}
-		for _, d := range w.Destinations {
+		for i, d := range w.Destinations {
 			if d.Scheme == ref.Registry {
-				out = append(out, MirroredRelease{Payload: p, From: w.Source, To: d.Repository()})
+				out = append(out, MirroredRelease{Payload: p, From: w.Source, To: d.Repository(), Components: componentsTo(wishes, w, i)})
 			}
 		}
 	}

@@ -46,7 +46,6 @@ func TestVerify(t *testing.T) {
 	good, stranger := signer.New("good"), signer.New("stranger")
 	short := signer.NewFor("short", 10*day)
 	revoked := signer.New("revoked")
-	fromRevoked := revoked.Sign(release)
 	revoked.Revoke()
 	text := signer.Statement(release)
 	replace := func(old, new string) []byte {
@@ -65,7 +64,7 @@ func TestVerify(t *testing.T) {
 		"unknown key":            {body: stranger.Sign(release), want: signature.ErrUnknownKey},
 		"expired key":            {body: short.Sign(release), want: signature.ErrKeyExpired, text: short.Fingerprint()},
 		"key not expired yet":    {body: short.Sign(release), now: at(9 * day)},
-		"revoked key":            {body: fromRevoked, want: signature.ErrKeyRevoked, text: revoked.Fingerprint()},
+		"revoked key":            {body: revoked.Sign(release), want: signature.ErrKeyRevoked, text: revoked.Fingerprint()},
 		"expired signature":      {body: good.SignText(text, signer.Made.Add(day), day), want: signature.ErrExpired},
 		"signature still valid":  {body: good.SignText(text, signer.Made.Add(day), 100*day)},
 		"from the future":        {body: good.SignText(text, signer.Made.Add(40*day), 0), want: signature.ErrFuture, text: "clock"},

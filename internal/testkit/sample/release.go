@@ -28,6 +28,8 @@ type ReleaseSpec struct {
 	Components int          // how many; 0 for 12
 	LayerSize  int64        // median of own layers in bytes; 0 for 8 KiB
 	NoKeys     bool         // leave out the config map with the verification keys
+	Rings      [][]byte     // key rings of that config map, armored, instead of one that cannot be read
+	Stores     []string     // signature stores of that config map, where it has rings
 }
 
 // Release is a release image with its components.
@@ -186,7 +188,7 @@ func (spec ReleaseSpec) payload(components []Component) Blob {
 		files = append(files, File{name, fmt.Appendf(nil, "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: openshift-%s\n", c.Name)})
 	}
 	if !spec.NoKeys {
-		files = append(files, File{"release-manifests/0000_90_cluster-update-keys_configmap.yaml", []byte(keysConfigMap)})
+		files = append(files, File{"release-manifests/0000_90_cluster-update-keys_configmap.yaml", []byte(spec.keys())})
 	}
 	return Files(files...)
 }
@@ -197,6 +199,27 @@ func pretty(v any) []byte {
 		panic(fmt.Sprintf("encoding generated JSON: %v", err))
 	}
 	return out
+}
+
+// keys is the config map with the verification keys. JSON is YAML too.
+func (spec ReleaseSpec) keys() string {
+	if len(spec.Rings) == 0 {
+		return keysConfigMap
+	}
+	data := map[string]string{}
+	for i, ring := range spec.Rings {
+		data[fmt.Sprintf("verifier-public-key-sample-%d", i)] = string(ring)
+	}
+	for i, store := range spec.Stores {
+		data[fmt.Sprintf("store-sample-%d", i)] = store
+	}
+	return string(pretty(map[string]any{
+		"apiVersion": "v1", "kind": "ConfigMap", "data": data,
+		"metadata": map[string]any{
+			"name": "release-verification", "namespace": "openshift-config-managed",
+			"annotations": map[string]string{"release.openshift.io/verification-config-map": ""},
+		},
+	}))
 }
 
 // keysConfigMap has the shape of the object that tells a cluster which keys

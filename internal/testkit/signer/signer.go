@@ -73,7 +73,8 @@ func armored(kind string, content []byte) []byte {
 // Fingerprint is that of the key, in upper-case hex.
 func (s *Signer) Fingerprint() string { return fmt.Sprintf("%X", s.entity.PrimaryKey.Fingerprint) }
 
-// Revoke withdraws the key, as compromised.
+// Revoke withdraws the key, as compromised. It signs all the same, as a thief
+// would.
 func (s *Signer) Revoke() {
 	check(s.entity.Revoke(packet.KeyCompromised, "test", at(Made.Add(time.Hour))))
 }
@@ -87,6 +88,9 @@ func (s *Signer) Sign(d oci.Digest) []byte {
 func (s *Signer) SignText(text []byte, when time.Time, lifetime time.Duration) []byte {
 	config := at(when)
 	config.SigLifetimeSecs = uint32(lifetime / time.Second)
+	revocations := s.entity.Revocations
+	s.entity.Revocations = nil
+	defer func() { s.entity.Revocations = revocations }()
 	var b bytes.Buffer
 	w, err := openpgp.Sign(&b, []*openpgp.Entity{s.entity}, nil, config)
 	check(err)
