@@ -130,7 +130,7 @@ carry the disk over, check it, serve it as it is, or push it on.
 func (a *App) adm(g *globalFlags) *cobra.Command {
 	adm := &cobra.Command{Use: "adm", Short: "Commands on releases, as in oc", Args: a.unknownCommand, RunE: help}
 	release := &cobra.Command{Use: "release", Short: "Work with OpenShift releases", Args: a.unknownCommand, RunE: help}
-	release.AddCommand(a.releaseMirror(g), a.releaseInfo(g))
+	release.AddCommand(a.releaseMirror(g), a.releaseInfo(g), a.releaseExtract(g))
 	adm.AddCommand(release)
 	return adm
 }

@@ -49,8 +49,8 @@ func (o *output) discard() {
 // size is how much was written, in bytes.
 func (o *output) size() (int64, error) { return o.Seek(0, io.SeekEnd) }
 
-// WriteFile writes a file whole or not at all.
-func WriteFile(dir, name string, content []byte) error {
+// writeFile writes a file whole or not at all.
+func writeFile(dir, name string, content []byte) error {
 	o, err := newOutput(dir)
 	if err != nil {
 		return err

@@ -12,7 +12,7 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/repo"
 )
 
-// maxKept is how many bytes of manifests are held at once. A real release has
+// maxKept is how many bytes of payload files are held at once. A real release has
 // 5 MB.
 const maxKept = 256 << 20
 
@@ -23,7 +23,7 @@ type Contents struct {
 	Size       int64             // of its layers in bytes, as they are stored
 	References []byte            // the file image-references
 	Manifests  map[string][]byte // what a cluster applies, by file name
-	Others     []string          // names of files that are none of these, sorted
+	Others     map[string][]byte // files that are none of these
 }
 
 // ReadContents is Read for the image that pick chooses from a list, and keeps
@@ -34,7 +34,6 @@ func ReadContents(ctx context.Context, src repo.Source, t repo.Target, pick imag
 	if err != nil {
 		return nil, err
 	}
-	slices.Sort(found.kept.others)
 	return &Contents{
 		Payload: p, Config: rd.config, Size: rd.size, References: found.references,
 		Manifests: found.kept.manifests, Others: found.kept.others,
@@ -44,7 +43,7 @@ func ReadContents(ctx context.Context, src repo.Source, t repo.Target, pick imag
 // kept are the payload files besides the two that all releases have.
 type kept struct {
 	manifests map[string][]byte
-	others    []string
+	others    map[string][]byte
 	size      int
 }
 
@@ -52,24 +51,24 @@ func (k *kept) clone() *kept {
 	if k == nil {
 		return nil
 	}
-	return &kept{maps.Clone(k.manifests), slices.Clone(k.others), k.size}
+	return &kept{maps.Clone(k.manifests), maps.Clone(k.others), k.size}
 }
 
 func (k *kept) add(name string, content []byte) error {
 	if k == nil {
 		return nil
 	}
-	if !isManifest(name) {
-		k.others = append(k.others, name)
-		return nil
-	}
 	if k.size += len(content); k.size > maxKept {
-		return fmt.Errorf("%w: the payload has more than %d bytes of manifests", errLimit, maxKept)
+		return fmt.Errorf("%w: the payload has files of more than %d bytes", errLimit, maxKept)
 	}
 	if k.manifests == nil {
-		k.manifests = map[string][]byte{}
+		k.manifests, k.others = map[string][]byte{}, map[string][]byte{}
 	}
-	k.manifests[name] = content
+	if isManifest(name) {
+		k.manifests[name] = content
+	} else {
+		k.others[name] = content
+	}
 	return nil
 }
 
@@ -96,4 +95,19 @@ func (c *Contents) Text() string {
 		add(name, c.Manifests[name])
 	}
 	return b.String()
+}
+
+// File returns one file of the payload by its base name, as it is.
+func (c *Contents) File(name string) (content []byte, ok bool) {
+	switch name {
+	case imageReferences:
+		return c.References, true
+	case releaseMetadata:
+		return c.Metadata.Raw, c.Metadata.Raw != nil
+	}
+	if content, ok = c.Manifests[name]; ok {
+		return content, true
+	}
+	content, ok = c.Others[name]
+	return content, ok
 }

@@ -14,3 +14,6 @@ func (p *Payload) PullSpec(from ref.Ref) (pin ref.Ref, ok bool) {
 	origin, ok := p.origin()
 	return origin.WithDigest(p.Root()), ok
 }
+
+// Pinned reports whether the tool is bound to a release by its pull spec.
+func (t Tool) Pinned() bool { return t.markers == installer }
