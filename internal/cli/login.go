@@ -111,7 +111,7 @@ func (a *App) stillIn(ctx context.Context, u *ui.UI, f *loginFlags, l login) (bo
 	}
 	err := a.checkLogin(ctx, u, f, l)
 	if err == nil {
-		u.Result(fmt.Sprintf("logged in to %s as %s already; kept in %s\n", l.key, l.cred, l.file))
+		u.Result(fmt.Sprintf("logged in to %s as %s already\n", l.key, l.cred))
 		return true, nil
 	}
 	if !errors.Is(err, oci.ErrUnauthorized) && !errors.Is(err, oci.ErrDenied) {

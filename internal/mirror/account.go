@@ -47,20 +47,35 @@ func (r Reader) Check(ctx context.Context, repositories []string) (unknown []str
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range repositories {
-		notes, err := r.checkRepository(ctx, name)
-		if err != nil {
-			return unknown, err
-		}
-		unknown = append(unknown, notes...)
+	if unknown, err = askEach(ctx, repositories, r.mayNotPush); err != nil {
+		return unknown, err
 	}
 	if !asked { // a refused push has shown by now how it wants to be asked
-		asked, err = r.login(ctx)
+		if asked, err = r.login(ctx); err != nil {
+			return unknown, err
+		}
 	}
-	if err == nil && !asked {
+	if !asked {
 		unknown = append(unknown, r.Registry.Name()+" lets anybody in to read: whether the password is right could not be told")
 	}
-	return unknown, err
+	more, err := askEach(ctx, repositories, r.mayPull)
+	return append(unknown, more...), err
+}
+
+// unknownError is a question that the registry did not answer.
+type unknownError struct{ error }
+
+// askEach asks one question about each repository.
+func askEach(ctx context.Context, repositories []string, ask func(context.Context, string) error) (unknown []string, err error) {
+	for _, name := range repositories {
+		err := ask(ctx, name)
+		if note, ok := errors.AsType[unknownError](err); ok {
+			unknown = append(unknown, note.Error())
+		} else if err != nil {
+			return unknown, err
+		}
+	}
+	return unknown, nil
 }
 
 func (r Reader) login(ctx context.Context) (asked bool, err error) {
@@ -71,27 +86,11 @@ func (r Reader) login(ctx context.Context) (asked bool, err error) {
 	return asked, err
 }
 
-func (r Reader) checkRepository(ctx context.Context, name string) (unknown []string, err error) {
-	place := r.Registry.Name() + "/" + name
-	err = r.mayNotPush(ctx, name, place)
-	if note, ok := errors.AsType[unknownError](err); ok {
-		unknown, err = append(unknown, note.Error()), nil
-	}
-	if err != nil {
-		return unknown, err
-	}
-	err = r.mayPull(ctx, name, place)
-	if note, ok := errors.AsType[unknownError](err); ok {
-		unknown, err = append(unknown, note.Error()), nil
-	}
-	return unknown, err
-}
-
-// unknownError is a question that the registry did not answer.
-type unknownError struct{ error }
+func (r Reader) place(name string) string { return r.Registry.Name() + "/" + name }
 
 // mayNotPush makes sure that a push is refused for want of the right to.
-func (r Reader) mayNotPush(ctx context.Context, name, place string) error {
+func (r Reader) mayNotPush(ctx context.Context, name string) error {
+	place := r.place(name)
 	err := r.Registry.CanPush(ctx, name)
 	switch {
 	case ctx.Err() != nil:
@@ -114,7 +113,8 @@ func (r Reader) mayPush(ctx context.Context, place string) error {
 
 // mayPull lists tags, which takes the same right as pulling and works without
 // the name of an image.
-func (r Reader) mayPull(ctx context.Context, name, place string) error {
+func (r Reader) mayPull(ctx context.Context, name string) error {
+	place := r.place(name)
 	rp, err := r.Registry.Repo(name)
 	if err != nil {
 		return err
