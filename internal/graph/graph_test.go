@@ -13,8 +13,8 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/graph"
 )
 
-// real opens the graph of stable-4.13 for amd64 as the service gave it.
-func real(t *testing.T) *graph.Graph {
+// stable413 opens the graph of stable-4.13 for amd64 as the service gave it.
+func stable413(t *testing.T) *graph.Graph {
 	t.Helper()
 	base := os.Getenv("AIRBRIDGE_TESTDATA")
 	if base == "" {
@@ -33,7 +33,7 @@ func real(t *testing.T) *graph.Graph {
 }
 
 func TestRealGraph(t *testing.T) {
-	g := real(t)
+	g := stable413(t)
 	if len(g.Nodes) != 98 || len(g.Edges) != 1171 || len(g.Conditional) == 0 {
 		t.Errorf("%d nodes, %d edges, %d conditional edges", len(g.Nodes), len(g.Edges), len(g.Conditional))
 	}
@@ -63,7 +63,7 @@ func TestRealGraph(t *testing.T) {
 
 // A file for stable-4.13 must not answer for channels of which it has a part.
 func TestRealGraphOfAnotherChannel(t *testing.T) {
-	g := real(t)
+	g := stable413(t)
 	for channel, want := range map[string]string{
 		"stable-4.14": "made for stable-4.13 and has only a part of stable-4.14",
 		"eus-4.14":    "only a part of eus-4.14",
@@ -82,7 +82,7 @@ func TestRealGraphOfAnotherChannel(t *testing.T) {
 }
 
 func TestNearest(t *testing.T) {
-	g := real(t)
+	g := stable413(t)
 	for version, want := range map[string]string{
 		"4.13.99": "nearest are 4.13.40, 4.13.41, 4.13.42, 4.13.43$",
 		"4.13.7":  "nearest are 4.13.5, 4.13.6, 4.13.8, 4.13.9$",
