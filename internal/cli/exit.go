@@ -153,7 +153,8 @@ func isCorrupt(err error) bool {
 	_, content := errors.AsType[*repo.CorruptError](err)
 	_, facts := errors.AsType[*kv.CorruptError](err)
 	_, damaged := errors.AsType[*damagedError](err)
-	return content || facts || damaged
+	_, file := errors.AsType[*corruptFile](err)
+	return content || facts || damaged || file
 }
 
 func isLocked(err error) bool {
@@ -229,6 +230,12 @@ func releaseNotFound(err error) bool {
 	return ok && e.Op == mirror.OpReadRelease && oci.IsNotFound(err)
 }
 
+// lookedUp tells an image that was to be shown from one that was to be copied.
+func lookedUp(err error) bool {
+	e, ok := errors.AsType[*repo.Error](err)
+	return ok && e.Op == mirror.OpReadImage && oci.IsNotFound(err)
+}
+
 // proxied reports whether it was the proxy that could not be reached.
 func proxied(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
@@ -283,6 +290,7 @@ var hints = []hintRow{
 	{releaseNotFound, "check the name and the tag of the release image: VERSION-ARCHITECTURE, as 4.14.3-x86_64"},
 	{on(repo.SideDestination, is(oci.ErrManifestBlobUnknown)), "the registry takes no list without all of its images: leave --filter-by-os out, or choose one platform with --keep-manifest-list=false"},
 	{on(repo.SideSource, is(oci.ErrBlobUnknown)), "the source has the image, but not all of its content: check it with airbridge store verify, or copy the image there anew"},
+	{lookedUp, "check the name and the tag; image info REPOSITORY shows what there is"},
 	{on(repo.SideSource, oci.IsNotFound), "check the name and the tag; --skip-missing goes on without images that no longer exist"},
 	{is(oci.ErrTooManyRequests), "the registry asks for fewer requests: lower --max-per-registry and run again"},
 	{is(archive.ErrLocked), "run it at a terminal, which asks for the passphrase, or name a copy of the key without one"},

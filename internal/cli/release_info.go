@@ -46,7 +46,8 @@ below --dir. Component images are looked for beside the release image first,
 then at the mirrors of --idms-file, then where the release says.
 
 --verify reads the manifest and the config of every component image too, and
-fails where one is missing or is not what its digest says.`,
+fails where one is missing or is not what its digest says. It says where they
+were found; layers are checked by airbridge store verify.`,
 		Example: strings.ReplaceAll(`  # A release in the mirror registry
   PROGRAM adm release info registry.example.com/ocp4/release:4.14.3-x86_64
 

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,10 +25,25 @@ func (q *releaseQuery) one(ctx context.Context, s *session, given sought) error 
 	if err != nil {
 		return err
 	}
-	if q.tellUnread(s, info); len(info.Unread) == 0 || !q.flags.verify {
+	q.tellUnread(s, info)
+	if !q.flags.verify {
 		s.ui.Result(text)
+		return unread(info)
 	}
-	return unread(info)
+	if err := unread(info); err != nil {
+		return err
+	}
+	tellPlaces(s, info)
+	s.ui.Result(text)
+	return nil
+}
+
+// tellPlaces says where component images were found: a mirror that lacks some
+// passes --verify where their source can be reached.
+func tellPlaces(s *session, info *mirror.Info) {
+	for _, place := range slices.SortedFunc(maps.Keys(info.Places), func(a, b ref.Ref) int { return cmp.Compare(a.String(), b.String()) }) {
+		s.ui.Info("%d of %s found in %s", info.Places[place], ui.Count(len(info.Tags), "component image"), place)
+	}
 }
 
 // tellUnread tells of component images that could not be read, where the result

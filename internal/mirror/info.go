@@ -36,6 +36,9 @@ type InfoOptions struct {
 // Info is a release, with what was found of its component images.
 type Info struct {
 	*release.Info
+	// Places counts the component images that were looked up by the repository
+	// that they were found in.
+	Places map[ref.Ref]int
 	// Unread says of each component image that was to be looked up and could
 	// not be, why, in the order of the payload.
 	Unread []error
@@ -60,50 +63,54 @@ func ReadInfo(ctx context.Context, regs *Registries, from ref.Ref, o InfoOptions
 
 // readImages looks all components up. It fails only where the context ends.
 func (i *Info) readImages(ctx context.Context, finder *Finder, pick img.Pick) error {
-	images, errs := make([]*img.Image, len(i.Tags)), make([]error, len(i.Tags))
+	images, places, errs := make([]*img.Image, len(i.Tags)), make([]ref.Ref, len(i.Tags)), make([]error, len(i.Tags))
 	var group errgroup.Group
 	group.SetLimit(lookups)
 	for n, tag := range i.Tags {
 		group.Go(func() error {
-			images[n], errs[n] = finder.image(ctx, tag.From, pick)
+			images[n], places[n], errs[n] = finder.image(ctx, tag.From, pick)
 			return nil
 		})
 	}
 	_ = group.Wait() // errors are kept one by one
+	i.Places = map[ref.Ref]int{}
 	for n, tag := range i.Tags {
 		i.AddImage(tag.Name, images[n], errs[n])
 		if errs[n] != nil {
 			i.Unread = append(i.Unread, errs[n])
+		} else {
+			i.Places[places[n].Repository()]++
 		}
 	}
 	return ctx.Err()
 }
 
-// image reads one image by digest, the first that pick chooses.
-func (f *Finder) image(ctx context.Context, at ref.Ref, pick img.Pick) (*img.Image, error) {
-	images, err := f.images(ctx, at, pick)
+// image reads one image by digest, the first that pick chooses, and says where
+// it was found.
+func (f *Finder) image(ctx context.Context, at ref.Ref, pick img.Pick) (*img.Image, ref.Ref, error) {
+	images, found, err := f.images(ctx, at, pick)
 	if err != nil {
-		return nil, err
+		return nil, ref.Ref{}, err
 	}
-	return images[0], nil
+	return images[0], found, nil
 }
 
-func (f *Finder) images(ctx context.Context, at ref.Ref, pick img.Pick) ([]*img.Image, error) {
+func (f *Finder) images(ctx context.Context, at ref.Ref, pick img.Pick) ([]*img.Image, ref.Ref, error) {
 	if err := ctx.Err(); err != nil {
-		return nil, err
+		return nil, ref.Ref{}, err
 	}
 	found, err := f.Find(ctx, at)
 	if err != nil {
-		return nil, err
+		return nil, ref.Ref{}, err
 	}
 	images, err := img.Read(ctx, found.Source, found.Target, pick)
 	if err != nil {
-		return nil, &repo.Error{Op: OpReadImage, Side: repo.SideSource, Ref: found.At.String(), Err: err}
+		return nil, ref.Ref{}, &repo.Error{Op: OpReadImage, Side: repo.SideSource, Ref: found.At.String(), Err: err}
 	}
 	for _, im := range images {
 		im.Name, im.Asked = at.Name(), at.Digest
 	}
-	return images, nil
+	return images, found.At, nil
 }
 
 // ImageInfo is what came of looking one image up.
@@ -126,7 +133,7 @@ func ReadImages(ctx context.Context, regs *Registries, of ref.Pattern, o InfoOpt
 	group.SetLimit(lookups)
 	for n, m := range mappings {
 		group.Go(func() error {
-			images, err := finder.images(ctx, m.Source, pick)
+			images, _, err := finder.images(ctx, m.Source, pick)
 			out[n] = ImageInfo{m.Source, images, err}
 			return nil
 		})
