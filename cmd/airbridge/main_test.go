@@ -21,6 +21,7 @@ func allCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	maps.Copy(all, loginCommands)
 	maps.Copy(all, signatureCommands)
 	maps.Copy(all, toolCommands)
+	maps.Copy(all, extractCommands)
 	return all
 }
 

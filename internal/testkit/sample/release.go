@@ -30,6 +30,8 @@ type ReleaseSpec struct {
 	NoKeys     bool         // leave out the config map with the verification keys
 	Rings      [][]byte     // key rings of that config map, armored, instead of one that cannot be read
 	Stores     []string     // signature stores of that config map, where it has rings
+
+	manifests []File // further ones
 }
 
 // Release is a release image with its components.
@@ -187,6 +189,7 @@ func (spec ReleaseSpec) payload(components []Component) Blob {
 		name := fmt.Sprintf("release-manifests/0000_50_%s_00_namespace.yaml", c.Name)
 		files = append(files, File{name, fmt.Appendf(nil, "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: openshift-%s\n", c.Name)})
 	}
+	files = append(files, spec.manifests...)
 	if !spec.NoKeys {
 		files = append(files, File{"release-manifests/0000_90_cluster-update-keys_configmap.yaml", []byte(spec.keys())})
 	}
