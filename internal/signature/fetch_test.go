@@ -71,7 +71,7 @@ func (s *shelf) requests() []*http.Request {
 }
 
 func fetchOptions() signature.Options {
-	return signature.Options{Transport: &http.Transport{}, UserAgent: "test", Request: time.Minute, All: time.Minute, Now: soon}
+	return signature.Options{Transport: &http.Transport{}, UserAgent: "test", Request: time.Hour, All: time.Hour, Now: soon}
 }
 
 func fetch(t *testing.T, keys signature.Keys, stores ...string) (signature.Found, error) {
