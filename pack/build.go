@@ -38,7 +38,7 @@ func (s *source) build(ctx context.Context, t target) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // what stays is in the directory for temporary files
 	const cli = "github.com/airbridge-dev/airbridge/internal/cli."
 	flags := fmt.Sprintf("-s -w -X %[1]sVersion=%[2]s -X %[1]sCommit=%[3]s -X %[1]sDate=%[4]d", cli, s.version, s.commit, s.date.Unix())
 	file := filepath.Join(dir, "airbridge")

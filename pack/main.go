@@ -33,8 +33,13 @@ func (t target) String() string { return t.os + "/" + t.arch }
 
 // targets are the platforms that a release is made for.
 var targets = []target{
-	{"linux", "amd64"}, {"linux", "arm64"}, {"linux", "ppc64le"}, {"linux", "s390x"},
-	{"darwin", "amd64"}, {"darwin", "arm64"}, {"windows", "amd64"},
+	{"linux", "amd64"},
+	{"linux", "arm64"},
+	{"linux", "ppc64le"},
+	{"linux", "s390x"},
+	{"darwin", "amd64"},
+	{"darwin", "arm64"},
+	{"windows", "amd64"},
 }
 
 // source is the commit that is packed, and the Go that builds it.

@@ -23,7 +23,7 @@ func (s *source) release(ctx context.Context, dir string, wanted []target, out i
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	common, err := s.common()
+	common, err := s.common() //nolint:contextcheck // it looks at commands, and runs none
 	if err != nil {
 		return err
 	}
@@ -37,7 +37,9 @@ func (s *source) release(ctx context.Context, dir string, wanted []target, out i
 			return err
 		}
 		sums = append(sums, fmt.Sprintf("%x  %s\n", sha256.Sum256(content), name))
-		fmt.Fprintf(out, "%s  %d bytes\n", filepath.Join(dir, name), len(content))
+		if _, err := fmt.Fprintf(out, "%s  %d bytes\n", filepath.Join(dir, name), len(content)); err != nil {
+			return err
+		}
 	}
 	slices.SortFunc(sums, func(a, b string) int { return strings.Compare(a[64:], b[64:]) })
 	return os.WriteFile(filepath.Join(dir, "SHA256SUMS"), []byte(strings.Join(sums, "")), 0o644)

@@ -74,7 +74,7 @@ func wrapFlags(text string, columns int) string {
 // breakLines breaks a text between words. A word that is too long stays whole.
 func breakLines(text string, columns int) []string {
 	lines := []string{""}
-	for _, word := range strings.Fields(text) {
+	for word := range strings.FieldsSeq(text) {
 		last := len(lines) - 1
 		switch {
 		case lines[last] == "":
