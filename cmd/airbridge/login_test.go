@@ -74,7 +74,7 @@ func (g *guard) user(r *http.Request) (string, bool) {
 		return user, ok
 	}
 	user, password, ok := r.BasicAuth()
-	return user, ok && password == passwordOf(user)
+	return user, ok && password != "" && password == passwordOf(user)
 }
 
 func (g *guard) refuse(w http.ResponseWriter, r *http.Request, status int) {
@@ -97,7 +97,7 @@ func (g *guard) token(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost {
 		user, password, ok = "reader", passwordOf("reader"), r.PostFormValue("refresh_token") == passwordOf("<token>")
 	}
-	if !ok || password != passwordOf(user) {
+	if !ok || password == "" || password != passwordOf(user) {
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
