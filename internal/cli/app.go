@@ -121,8 +121,10 @@ func rootLong(program string) string {
 	return fmt.Sprintf(`Mirror OpenShift releases and any container image to a registry or to a disk,
 carry the disk over, check it, serve it as it is, or push it on.
 
-  %[1]s adm release mirror --to-dir=/media/disk quay.io/openshift-release-dev/ocp-release:4.14.3-x86_64
-  %[1]s image mirror --from-dir=/media/disk 'file://openshift/release:4.14.3*' registry.example.com/ocp4/release
+  %[1]s adm release mirror --to-dir=/media/disk \
+    quay.io/openshift-release-dev/ocp-release:4.14.3-x86_64
+  %[1]s image mirror --from-dir=/media/disk \
+    'file://openshift/release:4.14.3*' registry.example.com/ocp4/release
   airbridge serve /media/disk`, program)
 }
 

@@ -57,7 +57,8 @@ Files given with -f have one "SRC DST" or "SRC=DST" a line; # begins a comment.`
   PROGRAM image mirror quay.io/team/app:1.2 registry.example.com/team/app:1.2
 
   # A release from a disk into the mirror registry
-  PROGRAM image mirror --from-dir=/media/disk 'file://openshift/release:4.14.3*' registry.example.com/ocp4/release
+  PROGRAM image mirror --from-dir=/media/disk \
+    'file://openshift/release:4.14.3*' registry.example.com/ocp4/release
 
   # Everything that a mapping file lists, going on after failures
   PROGRAM image mirror -f mapping.txt --continue-on-error`, "PROGRAM", a.program()),
