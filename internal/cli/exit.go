@@ -69,7 +69,7 @@ func (e *unknownCommandError) Hint() string {
 	case e.suggestion != "":
 		return "did you mean " + e.suggestion + "?"
 	case e.asOC:
-		return "this is airbridge under the name of oc, which has adm release mirror and image mirror; there is no other oc on the PATH"
+		return "this is airbridge under the name of oc, which has some of its adm release and image commands (see --help); there is no other oc on the PATH"
 	}
 	return "see --help for the commands that there are"
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/pflag"
 
@@ -47,11 +48,8 @@ func (f *ruleFlags) read() (cluster.MirrorRules, error) {
 // warn tells of images for which the rules do nothing, since they are named by
 // tag, in oc's words (oc.md 16).
 func (f *ruleFlags) warn(s *session, rules cluster.MirrorRules, images ...ref.Ref) {
-	for _, image := range images {
-		if rules.OnlyByDigest(image) {
-			flag, _ := f.file()
-			s.ui.Warn("%s only applies to images referenced by digest and will be ignored for tags", flag)
-			return
-		}
+	if slices.ContainsFunc(images, rules.OnlyByDigest) {
+		flag, _ := f.file()
+		s.ui.Warn("%s only applies to images referenced by digest and will be ignored for tags", flag)
 	}
 }

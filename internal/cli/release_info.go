@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +30,7 @@ type releaseInfoFlags struct {
 	verify      bool
 	contents    bool
 	tables      map[release.Table]*bool
-	undone      []*string // flags of oc for things that are not done here
+	changed     func(flag string) bool // whether a flag was given
 }
 
 func (a *App) releaseInfo(g *globalFlags) *cobra.Command {
@@ -90,11 +91,16 @@ func (f *releaseInfoFlags) add(flags *pflag.FlagSet) {
 		release.CommitURLs: flags.Bool("commit-urls", false, "show links to the source of images, where they can be made"),
 		release.Sizes:      flags.Bool("size", false, "show the size of images, and how much of it they share"),
 	}
-	for _, name := range []string{"changelog", "bugs", "rpmdb-cache", "rpmdb-image"} {
-		f.undone = append(f.undone, flags.String(name, "", "not done here: it needs source repositories or package databases; use the real oc"))
+	for _, name := range undone {
+		flags.String(name, "", "not done here: it needs source repositories or package databases")
+		flags.Lookup(name).NoOptDefVal = "true"
 		_ = flags.MarkHidden(name)
 	}
+	f.changed = flags.Changed
 }
+
+// undone are flags of oc for what is not done here.
+var undone = []string{"changelog", "bugs", "skip-bug-check", "rpmdb", "rpmdb-diff", "rpmdb-cache", "rpmdb-image"}
 
 // check refuses what contradicts itself (oc.md 14).
 func (f *releaseInfoFlags) check(args []string) error {
@@ -116,10 +122,8 @@ func (f *releaseInfoFlags) check(args []string) error {
 	case f.changesFrom != "" && f.verify:
 		return usagef("--changes-from and --verify may not both be specified")
 	}
-	for _, value := range f.undone {
-		if *value != "" {
-			return usagef("--changelog, --bugs and --rpmdb are not done here: they need source repositories or package databases")
-		}
+	if slices.ContainsFunc(undone, f.changed) {
+		return usagef("--changelog, --bugs and --rpmdb are not done here: they need source repositories or package databases")
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
@@ -63,9 +64,7 @@ func (c *Config) JSON(size int64) map[string]any {
 		return nil
 	}
 	out := map[string]any{"id": "", "container_config": map[string]any{}, "created": time.Time{}}
-	for key, value := range c.all {
-		out[key] = value
-	}
+	maps.Copy(out, c.all)
 	if size > 0 {
 		out["size"] = size
 	}

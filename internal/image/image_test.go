@@ -223,6 +223,17 @@ func TestPick(t *testing.T) {
 	}
 }
 
+// What a list says of platforms is made fit for one line of an error.
+func TestSeveralErrorIsBounded(t *testing.T) {
+	e := &image.SeveralError{}
+	for range 30 {
+		e.Children = append(e.Children, on(oci.Descriptor{}, "x\x1b[2J\n", "y"))
+	}
+	if text := e.Error(); !strings.HasSuffix(text, `, x\x1b[2J\n/y, and 10 more`) || strings.Contains(text, "\x1b") {
+		t.Error(text)
+	}
+}
+
 func TestAge(t *testing.T) {
 	const day = 24 * time.Hour
 	for d, want := range map[time.Duration]string{

@@ -3,7 +3,6 @@ package image
 import (
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 )
@@ -14,11 +13,17 @@ type SeveralError struct {
 	Children []oci.Descriptor // all that there are
 }
 
+// named is how many platforms an error names.
+const named = 20
+
 // Error implements error: one line that names the platforms.
 func (e *SeveralError) Error() string {
 	var names []string
-	for _, c := range e.Children {
-		names = append(names, platformOf(c).String())
+	for _, c := range e.Children[:min(len(e.Children), named)] {
+		names = append(names, Printable(platformOf(c).String()))
+	}
+	if more := len(e.Children) - len(names); more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
 	}
 	what := "contains multiple images"
 	if e.Matching == 0 {
@@ -35,12 +40,12 @@ func (e *SeveralError) Hint() string {
 // Table lists the platforms with their digests, as oc does (oc.md 17).
 func (e *SeveralError) Table() string {
 	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 1, ' ', 0)
-	fmt.Fprint(w, "  OS\tDIGEST\n")
-	for _, c := range e.Children {
-		fmt.Fprintf(w, "  %s\t%s\n", Printable(platformOf(c).String()), c.Digest)
-	}
-	_ = w.Flush() // to memory
+	Columns(&b, 1, func(w *Table) {
+		w.Row("  OS", "DIGEST")
+		for _, c := range e.Children {
+			w.Row("  "+platformOf(c).String(), c.Digest.String())
+		}
+	})
 	return b.String()
 }
 

@@ -99,7 +99,7 @@ func ReadConfig(ctx context.Context, src repo.Source, desc oci.Descriptor) ([]by
 	if err != nil {
 		return nil, fmt.Errorf("blob %s: %w", desc.Digest, err)
 	}
-	defer content.Close()
+	defer io.Closer(content).Close()
 	body, err := io.ReadAll(content)
 	if err != nil {
 		return nil, fmt.Errorf("reading config %s: %w", desc.Digest, err)

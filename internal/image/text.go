@@ -16,29 +16,31 @@ import (
 // age.
 func (im *Image) Text(now time.Time) string {
 	var b strings.Builder
-	w := &table{tabwriter.NewWriter(&b, 0, 4, 1, ' ', 0)}
-	w.row("Name:", im.Name)
+	Columns(&b, 1, func(w *Table) { im.rows(w, now) })
+	b.WriteByte('\n')
+	return b.String()
+}
+
+func (im *Image) rows(w *Table, now time.Time) {
+	w.Row("Name:", im.Name)
 	if im.Asked != im.Digest {
-		w.row("Digest:", im.Digest.String())
+		w.Row("Digest:", im.Digest.String())
 	}
 	if !im.ListDigest.IsZero() {
-		w.row("Manifest List:", im.ListDigest.String())
+		w.Row("Manifest List:", im.ListDigest.String())
 	}
-	w.row("Media Type:", im.MediaType)
+	w.Row("Media Type:", im.MediaType)
 	if im.ArtifactType != "" {
-		w.row("Artifact Type:", im.ArtifactType)
+		w.Row("Artifact Type:", im.ArtifactType)
 	}
 	if im.Config != nil {
-		w.row("Created:", created(im.Config.Created, now))
+		w.Row("Created:", created(im.Config.Created, now))
 	}
 	im.layers(w)
 	if im.Config != nil {
 		im.Config.text(w)
 	}
 	w.pairs("Annotations:", im.Annotations)
-	fmt.Fprintln(w)
-	_ = w.Flush() // to memory
-	return b.String()
 }
 
 func created(at, now time.Time) string {
@@ -48,26 +50,26 @@ func created(at, now time.Time) string {
 	return Age(now.Sub(at)) + " ago"
 }
 
-func (im *Image) layers(w *table) {
+func (im *Image) layers(w *Table) {
 	size := fmt.Sprintf("%s in %d layers", Size(im.Size()), len(im.Layers))
 	if im.Size() == 0 {
 		size = fmt.Sprintf("%d layers (size unavailable)", len(im.Layers))
 	}
-	w.row("Image Size:", size)
+	w.Row("Image Size:", size)
 	first := "Layers:"
 	for _, l := range im.Layers {
 		size := Size(l.Size)
 		if l.Size == 0 {
 			size = "--"
 		}
-		w.row(first, size, l.Digest.String())
+		w.Row(first, size, l.Digest.String())
 		first = ""
 	}
 }
 
-func (c *Config) text(w *table) {
-	w.row("OS:", c.Platform.OS)
-	w.row("Arch:", c.Platform.Architecture)
+func (c *Config) text(w *Table) {
+	w.Row("OS:", c.Platform.OS)
+	w.Row("Arch:", c.Platform.Architecture)
 	w.some("Author:", c.Author)
 	run := c.Run
 	if run == nil {
@@ -87,35 +89,44 @@ func (c *Config) text(w *table) {
 	w.list("Volumes:", slices.Sorted(maps.Keys(run.Volumes)))
 }
 
-// table writes rows of cells, in columns, with whatever an image says made fit
-// to be shown.
-type table struct{ *tabwriter.Writer }
+// Table writes rows of cells in columns, with whatever an image says made fit to
+// be shown.
+type Table struct{ w *tabwriter.Writer }
 
-func (t *table) row(cells ...string) {
+// Columns aligns the cells of what fill writes, with so many spaces between
+// columns, and adds it to b.
+func Columns(b *strings.Builder, spaces int, fill func(*Table)) {
+	w := tabwriter.NewWriter(b, 0, 4, spaces, ' ', 0)
+	fill(&Table{w})
+	_ = w.Flush() // to memory
+}
+
+// Row writes one row. Columns end at a row with fewer cells.
+func (t *Table) Row(cells ...string) {
 	for i, cell := range cells {
 		cells[i] = Printable(cell)
 	}
-	_, _ = io.WriteString(t, strings.Join(cells, "\t")+"\n") // to memory
+	_, _ = io.WriteString(t.w, strings.Join(cells, "\t")+"\n") // to memory
 }
 
 // some writes a row unless its value is empty.
-func (t *table) some(name, value string) {
+func (t *Table) some(name, value string) {
 	if value != "" {
-		t.row(name, value)
+		t.Row(name, value)
 	}
 }
 
 // list writes a row for each value, the first with the name.
-func (t *table) list(name string, values []string) {
+func (t *Table) list(name string, values []string) {
 	for _, value := range values {
-		t.row(name, value)
+		t.Row(name, value)
 		name = ""
 	}
 }
 
-func (t *table) pairs(name string, values map[string]string) {
+func (t *Table) pairs(name string, values map[string]string) {
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		t.row(name, key+"="+values[key])
+		t.Row(name, key+"="+values[key])
 		name = ""
 	}
 }

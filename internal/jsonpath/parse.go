@@ -182,7 +182,7 @@ func (p *parser) path(depth int) (path, error) {
 func (p *parser) step(depth int) (s step, more bool, err error) {
 	switch {
 	case p.word(".."):
-		s, _, err = p.afterDots(depth)
+		s, err = p.afterDots(depth)
 		return deep{s}, true, err
 	case p.word("."):
 		return p.afterDot()
@@ -193,16 +193,15 @@ func (p *parser) step(depth int) (s step, more bool, err error) {
 	return nil, false, nil
 }
 
-func (p *parser) afterDots(depth int) (step, bool, error) {
+func (p *parser) afterDots(depth int) (step, error) {
 	if p.word("[") {
-		s, err := p.brackets(depth)
-		return s, true, err
+		return p.brackets(depth)
 	}
 	s, _, err := p.afterDot()
 	if s == nil && err == nil {
-		err = errors.New("a name is missing after ..")
+		err = errors.New("a name is missing after two dots")
 	}
-	return s, true, err
+	return s, err
 }
 
 func (p *parser) afterDot() (step, bool, error) {

@@ -2,12 +2,10 @@ package release
 
 import (
 	"fmt"
-	"io"
 	"net/url"
 	"path"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/airbridge-dev/airbridge/internal/image"
@@ -34,13 +32,13 @@ func (d *Diff) Text(commits bool, now time.Time) string {
 			continue
 		}
 		fmt.Fprintf(&b, "\n%s:\n", part.title)
-		section(&b, func(w io.Writer) {
+		image.Columns(&b, 1, func(w *image.Table) {
 			for _, t := range part.tags {
-				cell := image.Printable(show(t))
+				cells := []string{fmt.Sprintf("  %-*s", width, t.Name)}
 				if t.To != nil {
-					cell = "\t" + cell
+					cells = append(cells, show(t))
 				}
-				fmt.Fprintf(w, "  %-*s%s\n", width, t.Name, cell)
+				w.Row(cells...)
 			}
 		})
 	}
@@ -49,28 +47,25 @@ func (d *Diff) Text(commits bool, now time.Time) string {
 }
 
 func (d *Diff) head(b *strings.Builder, now time.Time) {
-	w := tabwriter.NewWriter(b, 0, 4, 2, ' ', 0)
-	row := func(name, from, to string) {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", name, image.Printable(from), image.Printable(to))
-	}
-	row("", "FROM", "TO")
-	row("Name:", d.From.Name(), d.To.Name())
-	row("Created:", ageOf(d.From, now), ageOf(d.To, now))
-	if from, to := d.From.Platform(), d.To.Platform(); from != to {
-		row("OS/Arch:", from, to)
-	}
-	before, after := d.From.Metadata.Raw != nil, d.To.Metadata.Raw != nil
-	switch {
-	case before && after:
-		fmt.Fprintln(w)
-		row("Version:", d.From.Metadata.Version, d.To.Metadata.Version)
-		row("Upgrade From:", "", yesNo(slices.Contains(d.To.Metadata.Previous, d.From.Metadata.Version)))
-	case before:
-		row("Has Release Metadata:", "Yes", "")
-	case after:
-		row("Has Release Metadata:", "", "Yes")
-	}
-	_ = w.Flush() // to memory
+	image.Columns(b, 2, func(w *image.Table) {
+		w.Row("", "FROM", "TO")
+		w.Row("Name:", d.From.Name(), d.To.Name())
+		w.Row("Created:", ageOf(d.From, now), ageOf(d.To, now))
+		if from, to := d.From.Platform(), d.To.Platform(); from != to {
+			w.Row("OS/Arch:", from, to)
+		}
+		before, after := d.From.Metadata.Raw != nil, d.To.Metadata.Raw != nil
+		switch {
+		case before && after:
+			w.Row("")
+			w.Row("Version:", d.From.Metadata.Version, d.To.Metadata.Version)
+			w.Row("Upgrade From:", "", yesNo(slices.Contains(d.To.Metadata.Previous, d.From.Metadata.Version)))
+		case before:
+			w.Row("Has Release Metadata:", "Yes", "")
+		case after:
+			w.Row("Has Release Metadata:", "", "Yes")
+		}
+	})
 }
 
 func ageOf(i *Info, now time.Time) string {

@@ -2,7 +2,6 @@ package release
 
 import (
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -39,32 +38,37 @@ func (i *Info) layerUse() *layerUse {
 
 // sizes writes the table of --size: for each image its own size and what the
 // payload would be smaller without it.
-func (i *Info) sizes(w io.Writer, now time.Time) {
+func (i *Info) sizes(w *image.Table, now time.Time) {
 	u := i.layerUse()
 	header := ""
 	if len(u.bases) > 1 {
 		header = "BASE"
 	}
-	fmt.Fprintf(w, "  NAME\t AGE\t LAYERS\t SIZE MB\t UNIQUE MB\t %s\n", header)
+	w.Row("  NAME", " AGE", " LAYERS", " SIZE MB", " UNIQUE MB", " "+header)
 	next := 1
 	for _, tag := range i.Tags {
 		im := i.Images[tag.Name]
 		if im == nil {
-			fmt.Fprintf(w, "  %s\t\t\t\t\t\n", tag.Name)
+			w.Row("  "+tag.Name, "", "", "", "", "")
 			continue
 		}
 		if base := u.base(im); base != nil && u.bases[*base] == 0 {
 			u.bases[*base] = next
 			next++
 		}
-		fmt.Fprintf(w, "  %s\t%4s\t%7d\t%8.1f\t%10.1f\t %s\n", tag.Name, age(im, now), len(im.Layers),
-			mebibytes(im.Size()), mebibytes(u.unique(im)), u.column(im))
+		w.Row("  "+tag.Name, fmt.Sprintf("%4s", age(im, now)), fmt.Sprintf("%7d", len(im.Layers)),
+			fmt.Sprintf("%8.1f", mebibytes(im.Size())), fmt.Sprintf("%10.1f", mebibytes(u.unique(im))), " "+u.column(im))
 	}
-	fmt.Fprintf(w, "\n  %s across %d layers", image.Size(u.total), len(u.uses))
+}
+
+// total writes the line below the table of --size.
+func (i *Info) total(b *strings.Builder) {
+	u := i.layerUse()
+	fmt.Fprintf(b, "\n  %s across %d layers", image.Size(u.total), len(u.uses))
 	if len(u.bases) > 1 {
-		fmt.Fprintf(w, ", %d different base images", len(u.bases))
+		fmt.Fprintf(b, ", %d different base images", len(u.bases))
 	}
-	fmt.Fprintln(w)
+	b.WriteByte('\n')
 }
 
 func mebibytes(n int64) float64 { return float64(n) / 1024 / 1024 }

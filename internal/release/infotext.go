@@ -2,13 +2,12 @@ package release
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/airbridge-dev/airbridge/internal/image"
@@ -33,10 +32,11 @@ func (i *Info) Text(t Table, now time.Time) string {
 	i.head(&b)
 	i.metadata(&b)
 	i.components(&b)
-	section(&b, func(w io.Writer) {
-		fmt.Fprint(w, "\nImages:\n")
-		i.table(w, t, now)
-	})
+	b.WriteString("\nImages:\n")
+	image.Columns(&b, 1, func(w *image.Table) { i.table(w, t, now) })
+	if t == Sizes {
+		i.total(&b)
+	}
 	if len(i.Warnings) > 0 {
 		b.WriteString("\nWarnings:\n")
 		for _, warning := range i.Warnings {
@@ -47,22 +47,15 @@ func (i *Info) Text(t Table, now time.Time) string {
 	return b.String()
 }
 
-// section aligns the columns of what is written in it.
-func section(b *strings.Builder, write func(io.Writer)) {
-	w := tabwriter.NewWriter(b, 0, 4, 1, ' ', 0)
-	write(w)
-	_ = w.Flush() // to memory
-}
-
 func (i *Info) head(b *strings.Builder) {
-	section(b, func(w io.Writer) {
-		fmt.Fprintf(w, "Name:\t%s\n", image.Printable(i.Name()))
-		fmt.Fprintf(w, "Digest:\t%s\n", i.Root())
-		fmt.Fprintf(w, "Created:\t%s\n", created(i.Config.Created))
-		fmt.Fprintf(w, "OS/Arch:\t%s\n", image.Printable(i.Platform()))
-		fmt.Fprintf(w, "Manifests:\t%d\n", len(i.Manifests))
+	image.Columns(b, 1, func(w *image.Table) {
+		w.Row("Name:", i.Name())
+		w.Row("Digest:", i.Root().String())
+		w.Row("Created:", created(i.Config.Created))
+		w.Row("OS/Arch:", i.Platform())
+		w.Row("Manifests:", strconv.Itoa(len(i.Manifests)))
 		if len(i.Others) > 0 {
-			fmt.Fprintf(w, "Metadata files:\t%d\n", len(i.Others))
+			w.Row("Metadata files:", strconv.Itoa(len(i.Others)))
 		}
 	})
 	fmt.Fprintf(b, "\nPull From: %s\n", i.From.WithDigest(i.Root()))
@@ -87,15 +80,15 @@ func (i *Info) metadata(b *strings.Builder) {
 		upgrades = strings.Join(sortVersions(i.Metadata.Previous), ", ")
 	}
 	b.WriteString("\nRelease Metadata:\n")
-	section(b, func(w io.Writer) {
-		fmt.Fprintf(w, "  Version:\t%s\n", image.Printable(i.Metadata.Version))
-		fmt.Fprintf(w, "  Upgrades:\t%s\n", image.Printable(upgrades))
+	image.Columns(b, 1, func(w *image.Table) {
+		w.Row("  Version:", i.Metadata.Version)
+		w.Row("  Upgrades:", upgrades)
 	})
 	b.WriteString("  Metadata:\n")
-	section(b, func(w io.Writer) {
+	image.Columns(b, 1, func(w *image.Table) {
 		for _, key := range slices.Sorted(maps.Keys(i.Metadata.All)) {
 			if value := i.Metadata.All[key]; !isEmpty(value) {
-				fmt.Fprintf(w, "    %s:\t%s\n", image.Printable(key), image.Printable(fmt.Sprint(value)))
+				w.Row("    "+key+":", fmt.Sprint(value))
 			}
 		}
 	})
@@ -118,31 +111,33 @@ func (i *Info) components(b *strings.Builder) {
 		return
 	}
 	b.WriteString("\nComponent Versions:\n")
-	section(b, func(w io.Writer) {
+	image.Columns(b, 1, func(w *image.Table) {
 		for _, name := range slices.Sorted(maps.Keys(i.Versions)) {
-			fmt.Fprintf(w, "  %s\t%s\t%s\n", name, i.Versions[name].Version, i.Versions[name].DisplayName)
+			w.Row("  "+name, i.Versions[name].Version, i.Versions[name].DisplayName)
 		}
 	})
 }
 
-func (i *Info) table(w io.Writer, t Table, now time.Time) {
+func (i *Info) table(w *image.Table, t Table, now time.Time) {
 	if t == Sizes {
 		i.sizes(w, now)
 		return
 	}
-	header := map[Table]string{Digests: "DIGEST", PullSpecs: "PULL SPEC", Commits: "REPO\tCOMMIT\t", CommitURLs: "URL\t"}[t]
-	fmt.Fprintf(w, "  NAME\t%s\n", header)
+	// The empty columns at the end are oc's.
+	w.Row(append([]string{"  NAME"}, map[Table][]string{
+		Digests: {"DIGEST"}, PullSpecs: {"PULL SPEC"}, Commits: {"REPO", "COMMIT", ""}, CommitURLs: {"URL", ""},
+	}[t]...)...)
 	for _, tag := range i.Tags {
-		cell := tag.From.Digest.String()
 		switch t {
 		case PullSpecs:
-			cell = tag.From.String()
+			w.Row("  "+tag.Name, tag.From.String())
 		case Commits:
-			cell = image.Printable(tag.Source()) + "\t" + image.Printable(tag.Commit())
+			w.Row("  "+tag.Name, tag.Source(), tag.Commit())
 		case CommitURLs:
-			cell = image.Printable(tag.commitURL())
+			w.Row("  "+tag.Name, tag.commitURL())
+		default:
+			w.Row("  "+tag.Name, tag.From.Digest.String())
 		}
-		fmt.Fprintf(w, "  %s\t%s\n", tag.Name, cell)
 	}
 }
 
