@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/airbridge-dev/airbridge/internal/auth"
+)
+
+// terminal is a person's: what is typed into it, and what is seen on it.
+type terminal struct {
+	t     *testing.T
+	user  *os.File // the person's side
+	tty   *os.File // the program's
+	shown bytes.Buffer
+}
+
+func newTerminal(t *testing.T) *terminal {
+	t.Helper()
+	user, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip("no pseudo-terminals here: ", err)
+	}
+	number, err := unix.IoctlGetInt(int(user.Fd()), unix.TIOCGPTN)
+	if err == nil {
+		err = unix.IoctlSetPointerInt(int(user.Fd()), unix.TIOCSPTLCK, 0)
+	}
+	if err != nil {
+		t.Skip("no pseudo-terminals here: ", err)
+	}
+	tty, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Skip("no pseudo-terminals here: ", err)
+	}
+	t.Cleanup(func() { _ = tty.Close(); _ = user.Close() })
+	return &terminal{t: t, user: user, tty: tty}
+}
+
+// see reads until a text is on the screen.
+func (s *terminal) see(text string) {
+	s.t.Helper()
+	buf := make([]byte, 100)
+	for !strings.Contains(s.shown.String(), text) {
+		n, err := s.user.Read(buf)
+		if err != nil {
+			s.t.Fatalf("%q is not seen, but %q: %v", text, s.shown.String(), err)
+		}
+		s.shown.Write(buf[:n])
+	}
+}
+
+// hides waits until the terminal shows nothing of what is typed.
+func (s *terminal) hides(want bool) {
+	s.t.Helper()
+	for {
+		state, err := unix.IoctlGetTermios(int(s.tty.Fd()), unix.TCGETS)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		if hidden := state.Lflag&unix.ECHO == 0; hidden == want {
+			return
+		}
+	}
+}
+
+func (s *terminal) typeLine(text string) {
+	s.t.Helper()
+	if _, err := s.user.WriteString(text + "\n"); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+type asked struct {
+	c   auth.Credential
+	err error
+}
+
+func (s *terminal) ask(ctx context.Context, user, known string) chan asked {
+	a := &App{Stdin: s.tty, Stderr: s.tty}
+	done := make(chan asked, 1)
+	go func() {
+		c, err := a.ask(ctx, user, known)
+		done <- asked{c, err}
+	}()
+	return done
+}
+
+func TestPasswordIsNotShown(t *testing.T) {
+	s := newTerminal(t)
+	done := s.ask(t.Context(), "", "")
+	s.see("Username: ")
+	s.typeLine("me")
+	s.see("Password: ")
+	s.hides(true)
+	s.typeLine("geheim")
+	got := <-done
+	if got.err != nil || got.c != (auth.Credential{Username: "me", Password: "geheim"}) {
+		t.Errorf("read %v, %v", got.c, got.err)
+	}
+	s.hides(false)
+	if strings.Contains(s.shown.String(), "geheim") {
+		t.Errorf("the screen shows the password: %q", s.shown.String())
+	}
+}
+
+func TestKnownUserIsOffered(t *testing.T) {
+	s := newTerminal(t)
+	done := s.ask(t.Context(), "", "known")
+	s.see("Username (known): ")
+	s.typeLine("")
+	s.see("Password: ")
+	s.hides(true)
+	s.typeLine("")
+	if got := <-done; !isUsage(got.err) {
+		t.Errorf("an empty password is %v", got.err)
+	}
+	done = s.ask(t.Context(), "given", "known")
+	s.hides(true)
+	s.typeLine("p")
+	if got := <-done; got.err != nil || got.c.Username != "given" {
+		t.Errorf("read %v, %v", got.c, got.err)
+	}
+}
+
+// An interrupt does not wait for the line, and the terminal is as it was.
+func TestInterruptWhileAsking(t *testing.T) {
+	s := newTerminal(t)
+	ctx, stop := context.WithCancel(t.Context())
+	done := s.ask(ctx, "me", "")
+	s.see("Password: ")
+	s.hides(true)
+	stop()
+	if got := <-done; !errors.Is(got.err, context.Canceled) {
+		t.Errorf("interrupted: %v", got.err)
+	}
+	s.hides(false)
+}
+
+func TestNobodyToAsk(t *testing.T) {
+	a := &App{Stdin: strings.NewReader("me\ngeheim\n")}
+	if _, err := a.ask(t.Context(), "", ""); !errors.Is(err, errNoTerminal) {
+		t.Errorf("asked where there is no terminal: %v", err)
+	}
+}
