@@ -52,8 +52,8 @@ func (q *releaseQuery) tellUnread(s *session, info *mirror.Info) {
 	if inText := q.flags.format == "" && !q.flags.verify; inText || q.flags.kind() == "json" {
 		return
 	}
-	for _, warning := range info.Warnings {
-		s.ui.Warn("%s", warning)
+	for _, err := range info.Unread {
+		s.ui.Warn("%v", err)
 	}
 }
 

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"fmt"
 
 	"golang.org/x/sync/errgroup"
 
@@ -77,7 +78,7 @@ func (i *Info) readImages(ctx context.Context, finder *Finder, pick img.Pick) er
 	for n, tag := range i.Tags {
 		i.AddImage(tag.Name, images[n], errs[n])
 		if errs[n] != nil {
-			i.Unread = append(i.Unread, errs[n])
+			i.Unread = append(i.Unread, fmt.Errorf("tag %q: %w", tag.Name, errs[n]))
 		} else {
 			i.Places[places[n].Repository()]++
 		}
