@@ -6,24 +6,32 @@ import (
 	"bytes"
 	"context"
 	"debug/macho"
+	"encoding/json"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
+	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 	"github.com/klauspost/compress/gzip"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/airbridge-dev/airbridge/internal/codesign"
+	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/patch"
 	"github.com/airbridge-dev/airbridge/internal/testkit/sample"
 )
 
 // extractCommands are what the scripts of "adm release extract" can say.
 var extractCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
-	"programs":       cmdPrograms,      // programs VAR/repo VAR/repo NAME version: pushes a release with programs: its image, its components, and where it says that they are
-	"programs-multi": cmdProgramsMulti, // programs-multi VAR/repo VAR/repo NAME version: the same for amd64 and arm64
-	"program":        cmdProgram,       // program FILE PATH [image [version [arch]]]: the file is that program with the values in it
-	"unpack":         cmdUnpack,        // unpack FILE: the entries of an archive as files in FILE.d, their headers in FILE.list
+	"programs":        cmdPrograms,       // programs VAR/repo VAR/repo NAME version: pushes a release with programs: its image, its components, and where it says that they are
+	"programs-multi":  cmdProgramsMulti,  // programs-multi VAR/repo VAR/repo NAME version: the same for amd64 and arm64
+	"program":         cmdProgram,        // program FILE PATH [image [version [arch]]]: the file is that program with the values in it
+	"private-key":     cmdPrivateKey,     // private-key FILE [passphrase]: makes a key that signs, FILE.pub is for checking
+	"signed-by":       cmdSignedBy,       // [!] signed-by FILE.pub FILE: the signature FILE.asc is of that key and fits
+	"programs-layout": cmdProgramsLayout, // programs-layout DIR NAME version: the same as an OCI image layout
+	"unpack":          cmdUnpack,         // unpack FILE: the entries of an archive as files in FILE.d, their headers in FILE.list
 }
 
 // at opens VAR/repo.
@@ -64,6 +72,54 @@ func cmdProgramsMulti(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(image.Push(context.Background(), open(ts, host, path), args[3]+"-multi"))
 	ts.Setenv("RELEASE", registries(ts)[host].addr+"/"+path+":"+args[3]+"-multi")
 	ts.Setenv("RELEASE_DIGEST", image.Desc.Digest.String())
+}
+
+func cmdProgramsLayout(ts *testscript.TestScript, _ bool, args []string) {
+	r := sample.New(11).ToolRelease(toolSpec(append([]string{""}, args...)))
+	dir := ts.MkAbs(args[0])
+	put := func(name string, content []byte) {
+		ts.Check(os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755))
+		ts.Check(os.WriteFile(filepath.Join(dir, name), content, 0o600))
+	}
+	var entries []oci.Descriptor
+	for _, im := range r.Images() {
+		put("blobs/sha256/"+im.Desc.Digest.Hex(), im.Body)
+		for _, b := range im.Blobs {
+			content, err := b.Open(context.Background(), 0)
+			ts.Check(err)
+			body, err := io.ReadAll(content)
+			ts.Check(err)
+			put("blobs/sha256/"+b.Desc.Digest.Hex(), body)
+		}
+		entries = append(entries, im.Desc)
+	}
+	entries[len(entries)-1].Annotations = map[string]string{"org.opencontainers.image.ref.name": r.Tag()}
+	index, err := json.Marshal(map[string]any{"schemaVersion": 2, "manifests": entries})
+	ts.Check(err)
+	put("index.json", index)
+	put("oci-layout", []byte(`{"imageLayoutVersion":"1.0.0"}`))
+}
+
+func cmdPrivateKey(ts *testscript.TestScript, _ bool, args []string) {
+	key, err := openpgp.NewEntity("Test", "not for use", "test@example.com", &packet.Config{Algorithm: packet.PubKeyAlgoEdDSA})
+	ts.Check(err)
+	var public, private bytes.Buffer
+	ts.Check(key.Serialize(&public))
+	if len(args) > 1 {
+		ts.Check(key.EncryptPrivateKeys([]byte(args[1]), nil))
+	}
+	ts.Check(key.SerializePrivateWithoutSigning(&private, nil))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), private.Bytes(), 0o600))
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".pub"), public.Bytes(), 0o600))
+}
+
+func cmdSignedBy(ts *testscript.TestScript, neg bool, args []string) {
+	ring, err := openpgp.ReadKeyRing(strings.NewReader(ts.ReadFile(args[0])))
+	ts.Check(err)
+	_, _, err = openpgp.VerifyArmoredDetachedSignature(ring, strings.NewReader(ts.ReadFile(args[1])), strings.NewReader(ts.ReadFile(args[1]+".asc")), nil)
+	if (err == nil) == neg {
+		ts.Fatalf("%s: %v", args[1], err)
+	}
 }
 
 // patched writes values into a program in the simplest way there is.
@@ -157,4 +213,3 @@ func cmdUnpack(ts *testscript.TestScript, _ bool, args []string) {
 		list.WriteString("\n")
 	}
 }
-

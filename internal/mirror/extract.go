@@ -1,21 +1,14 @@
 package mirror
 
 import (
-	"bufio"
 	"context"
-	"crypto/sha256"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/airbridge-dev/airbridge/internal/archive"
-	"github.com/airbridge-dev/airbridge/internal/codesign"
 	img "github.com/airbridge-dev/airbridge/internal/image"
 	"github.com/airbridge-dev/airbridge/internal/oci"
-	"github.com/airbridge-dev/airbridge/internal/patch"
 	"github.com/airbridge-dev/airbridge/internal/ref"
 	"github.com/airbridge-dev/airbridge/internal/release"
 	"github.com/airbridge-dev/airbridge/internal/repo"
@@ -78,23 +71,35 @@ func (x *Extractor) Tools(ctx context.Context, tools []release.Tool) (files []Fi
 	if err != nil {
 		return nil, err
 	}
-	missing := &MissingFilesError{}
+	missing, optional := &MissingFilesError{}, &MissingFilesError{}
 	for _, g := range groups {
 		written, lacking, err := x.component(ctx, g)
 		files = append(files, written...)
 		if err != nil {
 			return files, err
 		}
-		if len(lacking) > 0 {
-			missing.Files = append(missing.Files, lacking...)
-			missing.In = append(missing.In, fmt.Sprintf("component %s, %s", g.name, g.image))
+		for _, t := range lacking {
+			if t.MayLack {
+				optional.add(t.Path, g)
+			} else {
+				missing.add(t.Path, g)
+			}
 		}
 	}
-	if len(missing.Files) > 0 {
-		slices.Sort(missing.Files)
+	switch {
+	case len(missing.Files) > 0:
 		return files, missing
+	case len(files) == 0:
+		return nil, optional // nothing at all is no success
 	}
 	return files, nil
+}
+
+func (e *MissingFilesError) add(path string, g *toolGroup) {
+	e.Files = append(e.Files, path)
+	if in := fmt.Sprintf("component %s, %s", g.name, g.image); !slices.Contains(e.In, in) {
+		e.In = append(e.In, in)
+	}
 }
 
 // toolGroup are the tools of one component.
@@ -112,7 +117,7 @@ func (x *Extractor) group(tools []release.Tool) ([]*toolGroup, error) {
 	}
 	var groups []*toolGroup
 	byName := map[string]*toolGroup{}
-	var lacking []string
+	var lacking, optional []string
 	for _, t := range tools {
 		g := byName[t.Component]
 		switch image, ok := images[t.Component]; {
@@ -121,23 +126,31 @@ func (x *Extractor) group(tools []release.Tool) ([]*toolGroup, error) {
 		case ok:
 			g = &toolGroup{name: t.Component, image: image, tools: []release.Tool{t}}
 			byName[t.Component], groups = g, append(groups, g)
-		case !t.MayLack && !slices.Contains(lacking, t.Component):
+		case t.MayLack:
+			optional = append(optional, t.Component)
+		default:
 			lacking = append(lacking, t.Component)
 		}
 	}
-	slices.Sort(lacking)
+	lacking, optional = once(lacking), once(optional)
 	switch {
 	case len(groups) == 0:
-		return nil, &MissingComponentsError{lacking}
+		return nil, &MissingComponentsError{once(append(lacking, optional...))}
 	case len(lacking) > 0:
 		x.Warn("Some commands can not be extracted due to missing images: %s", strings.Join(lacking, ", "))
 	}
 	return groups, nil
 }
 
-// component extracts the tools of one component. missing are the files that it
-// ought to have.
-func (x *Extractor) component(ctx context.Context, g *toolGroup) (files []File, missing []string, err error) {
+// once sorts names and leaves out what is there twice.
+func once(names []string) []string {
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// component extracts the tools of one component. lacking are those that it does
+// not have.
+func (x *Extractor) component(ctx context.Context, g *toolGroup) (files []File, lacking []release.Tool, err error) {
 	found, err := x.Finder.Find(ctx, g.image)
 	if err != nil {
 		return nil, nil, err
@@ -162,143 +175,12 @@ func (x *Extractor) component(ctx context.Context, g *toolGroup) (files []File, 
 		Source: found.Source, Name: found.At.String(), Layers: images[0].Layers,
 		Found: batch.take, Verified: batch.finish, Progress: progress,
 	}
-	lacking, err := reader.ReadFiles(ctx, paths...)
+	missing, err := reader.ReadFiles(ctx, paths...)
 	if err != nil {
 		return batch.files, nil, fail(err)
 	}
-	for _, path := range lacking {
-		if !batch.tools[path].MayLack {
-			missing = append(missing, path)
-		}
+	for _, path := range missing {
+		lacking = append(lacking, batch.tools[path])
 	}
-	return batch.files, missing, nil
-}
-
-// writeError is a failure on our side of an extraction, not of the image.
-type writeError struct{ error }
-
-func (e *writeError) Unwrap() error { return e.error }
-
-func (x *Extractor) ownError(err error) bool {
-	_, own := errors.AsType[*writeError](err)
-	return own
-}
-
-// toolBatch are the tools of one component while it is read.
-type toolBatch struct {
-	x       *Extractor
-	tools   map[string]release.Tool // by path
-	pending []*pendingTool          // read, of a layer that is not verified yet
-	files   []File                  // written
-}
-
-type pendingTool struct {
-	*output
-	tool     release.Tool
-	modified time.Time
-}
-
-func (b *toolBatch) add(tools []release.Tool) (paths []string) {
-	for _, t := range tools {
-		b.tools[t.Path] = t
-		paths = append(paths, t.Path)
-	}
-	return paths
-}
-
-// take copies a tool to a file without a name, and writes the values into it.
-func (b *toolBatch) take(f release.ImageFile, content io.Reader) error {
-	out, err := newOutput(b.x.Dir)
-	if err != nil {
-		return &writeError{err}
-	}
-	tool := b.tools[f.Path]
-	b.pending = append(b.pending, &pendingTool{out, tool, f.ModTime})
-	buffered := bufio.NewWriterSize(out, 1<<20)
-	missing, err := patch.Copy(buffered, content, tool.Replacements(b.x.Values)...)
-	if err == nil {
-		err = buffered.Flush()
-	}
-	if err != nil {
-		return &writeError{fmt.Errorf("writing %s: %w", tool.Name, err)}
-	}
-	if len(missing) > 0 {
-		b.x.Warn("Unable to make all expected replacements in %s.  Remaining: %s", tool.Name, strings.Join(missing, ", "))
-	}
-	return nil
-}
-
-// finish gives the tools of a verified layer their names.
-func (b *toolBatch) finish() error {
-	for _, p := range b.pending {
-		b.sign(p)
-		f, err := b.x.settle(p)
-		if err != nil {
-			return &writeError{err}
-		}
-		b.files = append(b.files, f)
-	}
-	b.discard()
-	return nil
-}
-
-// sign mends the signature of a macOS program that values were written into.
-// Without it the program may still be signed by hand, so it is kept.
-func (b *toolBatch) sign(p *pendingTool) {
-	if p.tool.OS != "darwin" || len(p.tool.Replacements(b.x.Values)) == 0 {
-		return
-	}
-	size, err := p.size()
-	if err != nil {
-		return // writing will fail as well, and say why
-	}
-	signed, err := codesign.Signed(p, size)
-	if err == nil && (signed || p.tool.Sign) {
-		_, err = codesign.Sign(p, size)
-	}
-	if err != nil {
-		b.x.Warn("%s for macOS could not be signed after its values were written: %v; sign it with codesign -s - before use", p.tool.Name, err)
-	}
-}
-
-// discard removes what did not get a name.
-func (b *toolBatch) discard() {
-	for _, p := range b.pending {
-		p.discard()
-	}
-	b.pending = nil
-}
-
-// settle gives a tool, or the archive it is put into, its name.
-func (x *Extractor) settle(p *pendingTool) (File, error) {
-	if !x.Archives {
-		return File{Name: p.tool.Name}, p.finish(p.tool.Name, 0o755, p.modified)
-	}
-	size, err := p.size()
-	if err != nil {
-		return File{}, err
-	}
-	out, err := newOutput(x.Dir)
-	if err != nil {
-		return File{}, err
-	}
-	defer out.discard()
-	sum := sha256.New()
-	buffered := bufio.NewWriterSize(io.MultiWriter(sum, out), 1<<20)
-	write := archive.TarGz
-	if p.tool.Zip() {
-		write = archive.Zip
-	}
-	err = write(buffered, archive.Archive{
-		Readme: p.tool.Readme(x.Values.Version), Name: p.tool.Entry(), Size: size, Body: io.NewSectionReader(p, 0, size),
-		Links: p.tool.Links, Modified: p.modified,
-	})
-	if err == nil {
-		err = buffered.Flush()
-	}
-	f := File{Name: p.tool.Archive(x.Values.Version), SHA256: [sha256.Size]byte(sum.Sum(nil))}
-	if err != nil {
-		return File{}, fmt.Errorf("writing %s: %w", f.Name, err)
-	}
-	return f, out.finish(f.Name, 0o755, p.modified)
+	return batch.files, lacking, nil
 }
