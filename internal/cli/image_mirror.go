@@ -103,6 +103,9 @@ func (a *App) runImageMirror(ctx context.Context, g *globalFlags, f *imageMirror
 	if err != nil {
 		return &usageError{fmt.Errorf("--filter-by-os: %w", err)}
 	}
+	if err := f.verification.parse(); err != nil {
+		return err
+	}
 	releases, err := f.releaseRepository(list)
 	if err != nil {
 		return err
@@ -152,6 +155,12 @@ func (f *imageMirrorFlags) releaseRepository(list []imagelist.Mapping) (ref.Ref,
 
 // copy runs the copy and prints what oc prints around it (oc.md 10.3).
 func (s *session) copy(ctx context.Context, wishes []mirror.Wish, o mirror.CopyOptions) error {
+	_, err := s.copyAll(ctx, wishes, o)
+	return err
+}
+
+// copyAll is copy with what became of each image, nil where nothing was planned.
+func (s *session) copyAll(ctx context.Context, wishes []mirror.Wish, o mirror.CopyOptions) (*mirror.Result, error) {
 	s.app.boundMemory(len(wishes))
 	started := s.app.Now()
 	copying := started
@@ -169,15 +178,15 @@ func (s *session) copy(ctx context.Context, wishes []mirror.Wish, o mirror.CopyO
 		s.ui.Info("Dry run complete")
 	}
 	if result == nil || result.Report == nil {
-		return err
+		return result, err
 	}
 	// Durable first, then the word that it is done. After a run that failed,
 	// closing mostly fails for the same reason.
 	if cerr := s.regs.Close(context.WithoutCancel(ctx)); cerr != nil {
-		return cmp.Or(err, cerr)
+		return result, cmp.Or(err, cerr)
 	}
 	s.summary(result, s.app.Now().Sub(copying))
-	return err
+	return result, err
 }
 
 // summary says what came of a run, also of one in which some images failed or

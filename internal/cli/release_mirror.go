@@ -115,8 +115,10 @@ func (f *releaseMirrorFlags) check(args []string) error {
 	case f.releaseRepository != "" && f.skipRelease:
 		return usagef("--release-image-repository and --skip-release-image may not both be specified")
 	}
-	_, err := f.kind()
-	return err
+	if _, err := f.kind(); err != nil {
+		return err
+	}
+	return f.verification.parse()
 }
 
 // kind reads --print-mirror-instructions, in any case, as oc does.

@@ -27,52 +27,50 @@ const (
 
 // verifyFlags say how releases are verified.
 type verifyFlags struct {
-	policy string
-	keys   []string
+	value string
+	files []string
+
+	policy mirror.Policy  // set by parse
+	keys   signature.Keys // set by parse
 }
 
 func (v *verifyFlags) add(flags *pflag.FlagSet) {
-	flags.StringVar(&v.policy, "verify", "", "what a release that cannot be verified is: require (an error), warn, or off (not looked at); without it require where a trusted key can tell, else warn")
-	flags.StringArrayVar(&v.keys, "key", nil, "file with OpenPGP public keys to trust besides Red Hat's; may be given several times")
+	flags.StringVar(&v.value, "verify", "", "what a release that cannot be verified is: require (an error), warn, or off (not looked at); without it require where a trusted key can tell, else warn")
+	flags.StringArrayVar(&v.files, "key", nil, "file with OpenPGP public keys to trust besides Red Hat's; may be given several times")
+}
+
+// parse reads the values of the flags, and the files with keys, once: they may
+// be pipes.
+func (v *verifyFlags) parse() (err error) {
+	if v.policy, err = mirror.ParsePolicy(v.value); err != nil {
+		return &usageError{err}
+	}
+	for _, name := range v.files {
+		ring, err := readRing(name)
+		if err == nil {
+			v.keys, err = v.keys.Give(ring)
+		}
+		if err != nil {
+			return fmt.Errorf("reading --key %s: %w", name, err)
+		}
+	}
+	return nil
 }
 
 // verifier makes what verifies the releases of a session, with directories
 // that may have their signatures.
-func (v *verifyFlags) verifier(s *session, dirs []string) (mirror.Verifier, error) {
-	policy, err := mirror.ParsePolicy(v.policy)
-	if err != nil {
-		return mirror.Verifier{}, &usageError{err}
-	}
-	keys, err := v.given()
-	if err != nil {
-		return mirror.Verifier{}, err
-	}
+func (v *verifyFlags) verifier(s *session, dirs ...string) (mirror.Verifier, error) {
 	transport, err := s.registry.web()
 	if err != nil {
 		return mirror.Verifier{}, err
 	}
 	return mirror.Verifier{
-		Policy: policy, Given: keys, Dirs: dirs,
+		Policy: v.policy, Given: v.keys, Dirs: dirs,
 		Fetch: signature.Options{
 			Transport: transport, UserAgent: userAgent(), Now: s.app.Now,
 			Request: signatureRequest, All: signatureAll,
 		},
 	}, nil
-}
-
-// given reads the keys of the user.
-func (v *verifyFlags) given() (signature.Keys, error) {
-	var keys signature.Keys
-	for _, name := range v.keys {
-		ring, err := readRing(name)
-		if err == nil {
-			keys, err = keys.Give(ring)
-		}
-		if err != nil {
-			return keys, fmt.Errorf("reading --key %s: %w", name, err)
-		}
-	}
-	return keys, nil
 }
 
 func readRing(name string) ([]byte, error) {
@@ -111,7 +109,7 @@ func (f *releaseMirrorFlags) verify(ctx context.Context, s *session, p *release.
 	if medium := s.mediumDir(from); medium != "" {
 		dirs = append(dirs, configDir(medium))
 	}
-	v, err := f.verification.verifier(s, dirs)
+	v, err := f.verification.verifier(s, dirs...)
 	if err != nil {
 		return nil, err
 	}
@@ -180,6 +178,9 @@ type mediaRelease struct {
 // with the signatures that lie there.
 func (s *session) verifyMedia(ctx context.Context, wishes []mirror.Wish, flags *verifyFlags) ([]mediaRelease, error) {
 	releases, err := mirror.ReleasesFromMedia(ctx, s.regs, wishes)
+	if err != nil && flags.policy == mirror.VerifyRequire {
+		return nil, err
+	}
 	if err != nil {
 		s.ui.Warn("a release of the medium cannot be read; it is not verified, and no instructions for clusters will be written: %v", err)
 	}
@@ -188,7 +189,7 @@ func (s *session) verifyMedia(ctx context.Context, wishes []mirror.Wish, flags *
 	for _, r := range releases {
 		verified := seen[r.From] // which may go to several registries
 		if verified == nil {
-			v, err := flags.verifier(s, []string{configDir(s.mediumDir(r.From))})
+			v, err := flags.verifier(s, configDir(s.mediumDir(r.From)))
 			if err != nil {
 				return nil, err
 			}
