@@ -25,6 +25,10 @@ var words = map[string][]string{
 	"verify":                    {"require", "warn", "off"},
 	"arch":                      {"x86_64", "aarch64", "ppc64le", "s390x", "multi"},
 	"command-os":                {"linux", "mac", "windows", "*"},
+	"command":                   {"openshift-install", "oc", "ccoctl", "openshift-baremetal-install", "openshift-install-fips"},
+	"cloud":                     {"alibabacloud", "aws", "azure", "gcp", "ibmcloud", "nutanix", "openstack", "ovirt", "powervs", "vsphere"},
+	"file of release extract":   {"image-references", "release-metadata"},
+	"trust-bundle-policy":       {"Always", "Proxyonly"},
 	"output":                    {"json"},
 	"output of release info":    {"json", "name", "digest", "pullspec"},
 }
@@ -54,7 +58,7 @@ func addCompletion(c *cobra.Command) {
 }
 
 var (
-	saysFile = regexp.MustCompile(`(?i)\b(files?|secret)\b([^:]|$)`) // file:// is none
+	saysFile = regexp.MustCompile(`(?i)\b(files?|secret|config map|\S+\.yaml)\b([^:]|$)`) // file:// is none
 	saysDir  = regexp.MustCompile(`\bDIR\b`)
 	ofFlag   = regexp.MustCompile(`-[-a-z]+[ =][A-Z]+`) // "-f FILE"
 	lastWord = regexp.MustCompile(`\S+ \S+$`)
@@ -63,7 +67,7 @@ var (
 // flagValues says what a shell offers for a flag's value.
 func flagValues(c *cobra.Command, f *pflag.Flag) (choice []string, directive cobra.ShellCompDirective) {
 	for _, name := range []string{f.Name + " of " + lastWord.FindString(c.CommandPath()), f.Name} {
-		if choice, ok := words[name]; ok {
+		if choice, ok := words[name]; ok && (f.Name != "output" || strings.Contains(f.Usage, "json")) { // -o may be a file
 			return choice, offerWords
 		}
 	}

@@ -45,6 +45,8 @@ func TestCompletion(t *testing.T) {
 		{"adm release mirror --to-dir ", dirs},
 		{"adm release mirror --print-mirror-instructions ", "icsp idms none " + words},
 		{"version -o ", "json " + words},
+		{"install-config merge -o ", files},
+		{"install-config merge ", files},
 	} {
 		got := completed(t, strings.Split(c.line, " ")...)
 		if i := strings.Index(got, " Completion ended"); i >= 0 {
@@ -67,6 +69,7 @@ func TestCompletionRules(t *testing.T) {
 	}
 	for usage, want := range map[string]bool{
 		"file with credentials": true, "files with one mapping a line": true, "pull secret to copy": true, "exported Secret": true,
+		"the config map x, in YAML": true, "install-config.yaml that it goes by": true,
 		"directory of file:// sources": false, "profile of the user": false, "file:// below it": false,
 	} {
 		if got := saysFile.MatchString(usage); got != want {
