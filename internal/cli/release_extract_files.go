@@ -51,17 +51,18 @@ func (x extraction) payload(ctx context.Context, rules cluster.MirrorRules) erro
 		return err
 	}
 	x.s.ui.Result(x.payloadLine(c))
-	x.s.ui.Info("%s are in %s", ui.Count(len(files), "file"), f.to)
+	x.s.ui.Info("wrote %s to %s", ui.Count(len(files), "file"), f.to)
 	return nil
 }
 
-// payloadLine is what oc prints of manifests that it extracted.
+// payloadLine is what oc prints of manifests that it extracted. Of a list it
+// names the image that was read.
 func (x extraction) payloadLine(c *release.Contents) string {
 	created := c.Config.Created.Format(time.RFC3339)
 	if !x.from.image.Digest.IsZero() {
 		return fmt.Sprintf("Extracted release payload created at %s\n", created)
 	}
-	return fmt.Sprintf("Extracted release payload from digest %s created at %s\n", c.Root(), created)
+	return fmt.Sprintf("Extracted release payload from digest %s created at %s\n", c.Digest, created)
 }
 
 // selection says which manifests are wanted.
