@@ -92,6 +92,8 @@ type Catalog struct {
 	Bundles      []Bundle
 	Deprecations []Meta
 	Others       []Meta // of unknown schemas, or of none
+
+	last int // order of the last document, 0 where that has to be found out
 }
 
 // Image is an image that a catalog names.

@@ -1,0 +1,284 @@
+package catalog_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/airbridge-dev/airbridge/internal/catalog"
+)
+
+// files makes a file system of pairs of names and contents.
+func files(pairs ...string) fstest.MapFS {
+	out := fstest.MapFS{}
+	for i := 0; i < len(pairs); i += 2 {
+		out[pairs[i]] = &fstest.MapFile{Data: []byte(pairs[i+1])}
+	}
+	return out
+}
+
+func read(t *testing.T, fsys fstest.MapFS) (*catalog.Catalog, []catalog.Problem) {
+	t.Helper()
+	c, problems, err := catalog.Read(fsys, catalog.ReadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, problems
+}
+
+// clean reads a catalog without problems.
+func clean(t *testing.T, fsys fstest.MapFS) *catalog.Catalog {
+	t.Helper()
+	c, problems := read(t, fsys)
+	for _, p := range problems {
+		t.Error(p)
+	}
+	return c
+}
+
+func raws(c *catalog.Catalog) (out []string) {
+	for _, m := range c.Documents() {
+		out = append(out, string(m.Raw))
+	}
+	return out
+}
+
+const mixed = `---
+schema: olm.package
+name: alpha
+defaultChannel: stable
+extra: {z: 1, a: [yes, 'yes', 0x10, 1.5, ~, 2020-01-02]}
+---
+# a comment
+schema: olm.channel
+package: alpha
+name: stable
+entries:
+- name: alpha.v1.1.0
+  replaces: alpha.v1.0.0
+  skips: [alpha.v1.0.1]
+  skipRange: '>=1.0.0 <1.1.0'
+- name: alpha.v1.0.0
+--- {schema: example.com/thing, image: "quay.io/a/thing:1"}
+...
+`
+
+const bundles = `{"schema":"olm.bundle","package":"alpha","name":"alpha.v1.1.0","image":"quay.io/a/bundle@sha256:11",
+ "properties":[{"type":"olm.package","value":{"packageName":"alpha","version":"1.1.0"}},{"type":"x","value":[1, 2]}],
+ "relatedImages":[{"name":"","image":"quay.io/a/bundle@sha256:11"},{"name":"op","image":"quay.io/a/op@sha256:22"},{"name":"none","image":""}]}
+{"schema":"olm.deprecations","package":"alpha"}
+  {"name":"no schema", "relatedImages":[{"image":"quay.io/a/op@sha256:33"}], "s":"\u00e9\"}{"}`
+
+func TestRead(t *testing.T) {
+	c := clean(t, files("b/catalog.yaml", mixed, "c.anything", bundles, "empty.yaml", "\n", "markers.yaml", "---\n---\n# nothing\n---\n"))
+	if len(c.Packages) != 1 || len(c.Channels) != 1 || len(c.Bundles) != 1 || len(c.Deprecations) != 1 || len(c.Others) != 2 {
+		t.Fatalf("%+v", c)
+	}
+	if p := c.Packages[0]; p.Package != "alpha" || p.DefaultChannel != "stable" || p.File != "b/catalog.yaml" || p.Line != 2 {
+		t.Errorf("%+v", p)
+	}
+	want := []catalog.Entry{
+		{Name: "alpha.v1.1.0", Replaces: "alpha.v1.0.0", Skips: []string{"alpha.v1.0.1"}, SkipRange: ">=1.0.0 <1.1.0"}, {Name: "alpha.v1.0.0"},
+	}
+	if diff := cmp.Diff(want, c.Channels[0].Entries); diff != "" {
+		t.Error(diff)
+	}
+	b := c.Bundles[0]
+	if b.Version != "1.1.0" || len(b.Properties) != 2 || string(b.Properties[1].Value) != "[1, 2]" || b.Line != 1 {
+		t.Errorf("%+v", b)
+	}
+	if got := []int{c.Channels[0].Line, c.Others[0].Line, c.Deprecations[0].Line, c.Others[1].Line}; !cmp.Equal(got, []int{8, 17, 4, 5}) {
+		t.Error("lines", got)
+	}
+	first := `{"schema":"olm.package","name":"alpha","defaultChannel":"stable","extra":{"z":1,"a":[true,"yes",16,1.5,null,"2020-01-02"]}}`
+	if got := raws(c)[0]; got != first {
+		t.Errorf("got  %s\nwant %s", got, first)
+	}
+	if got := raws(c)[3]; got != bundles[:strings.Index(bundles, "\n{")] {
+		t.Error("JSON is not kept as it is:", got)
+	}
+}
+
+func TestImages(t *testing.T) {
+	c := clean(t, files("a.yaml", mixed, "c.json", bundles))
+	want := []catalog.Image{
+		{Ref: "quay.io/a/thing:1"},
+		{Ref: "quay.io/a/bundle@sha256:11", Package: "alpha", Bundle: "alpha.v1.1.0"},
+		{Ref: "quay.io/a/op@sha256:22", Name: "op", Package: "alpha", Bundle: "alpha.v1.1.0"},
+		{Ref: "quay.io/a/op@sha256:33"},
+	}
+	if diff := cmp.Diff(want, c.Images()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestAdd(t *testing.T) {
+	c := clean(t, files("a.yaml", mixed))
+	if err := c.Add([]byte(`{"schema":"olm.bundle","name":"b","image":"quay.io/b:1"}`)); err != nil {
+		t.Fatal(err)
+	}
+	images := c.Images()
+	if last := images[len(images)-1]; last.Ref != "quay.io/b:1" || last.Bundle != "b" {
+		t.Errorf("%+v", images)
+	}
+	for _, bad := range []string{"", "[]", "{", "null", `{"schema":"olm.bundle","name":1}`} {
+		if err := c.Add([]byte(bad)); err == nil {
+			t.Errorf("%q was added", bad)
+		}
+	}
+}
+
+// Documents that come after a broken one are read, and where it is is told.
+func TestProblems(t *testing.T) {
+	for _, c := range []struct {
+		name, content string
+		line          int
+		pkg, text     string
+		documents     int
+	}{
+		{"yaml", "---\nschema: olm.bundle\npackage: alpha\nname: [\n---\nschema: x\n", 4, "alpha", "did not find", 1},
+		{"yaml, first line", "schema: x: y", 1, "", "mapping values are not allowed", 0},
+		{"yaml tab", "schema: olm.package\nname: beta\nicon:\n\tx: y\n---\nschema: x", 4, "beta", "cannot start any token", 1},
+		{"json", "{\"schema\":\"x\"}\n{\"schema\":\n\"olm.bundle\", \"package\": \"alpha\",\n oops}\n{\"schema\":\"y\"}", 4, "alpha", "invalid character", 2},
+		{"cut json", "{\"schema\":\"olm.package\",\"name\":\"gamma\"}\n{\"schema\":\"olm.bundle\",\n", 3, "gamma", "unexpected end", 1},
+		{"prose", "Read me, please.\n", 1, "", "it is a string, not an object", 0},
+		{"list", "- a\n- b\n", 1, "", "it is a list, not an object", 0},
+		{"json list", "{\"schema\":\"x\"} [1]", 1, "", "it is a list, not an object", 1},
+		{"number for a name", "schema: olm.channel\npackage: alpha\nname: 4.14\n", 1, "alpha", "name is a number, not a string", 0},
+		{"entries", "schema: olm.channel\npackage: alpha\nname: x\nentries: {}\n", 1, "alpha", "entries: ", 0},
+		{"related", "schema: olm.bundle\npackage: alpha\nname: x\nrelatedImages: [x]\n", 1, "alpha", "relatedImages has a string where an object belongs", 0},
+		{"related image", "schema: olm.bundle\npackage: alpha\nname: x\nrelatedImages: [{image: 1}]\n", 1, "alpha", "image of a related image is a number", 0},
+		{"properties", "schema: olm.bundle\npackage: alpha\nname: x\nproperties: 1\n", 1, "alpha", "properties is a number, not a list", 0},
+		{"nan", "schema: x\na:\n  - .nan\n", 3, "", ".nan is no number", 0},
+		{"key", "schema: x\n? [a]\n: b\n", 2, "", "a key of a mapping has to be a string", 0},
+		{"merge", "schema: x\na:\n  <<: 1\n", 3, "", "<< has to be followed by", 0},
+		{"loop", "schema: x\na: &a\n  b: *a\n", 2, "", "nested more than", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, problems := read(t, files("dir/file", c.content))
+			if len(problems) != 1 {
+				t.Fatal(problems)
+			}
+			p := problems[0]
+			if p.File != "dir/file" || p.Line != c.line || p.Package != c.pkg || !strings.Contains(p.Err.Error(), c.text) {
+				t.Errorf("%d %q %v", p.Line, p.Package, p.Err)
+			}
+			if n := len(got.Documents()); n != c.documents {
+				t.Errorf("%d documents, want %d", n, c.documents)
+			}
+		})
+	}
+}
+
+// What schemas that are not OLM's mean by a field is up to them.
+func TestUnknownSchemasMayDiffer(t *testing.T) {
+	c := clean(t, files("a", `{"schema":"acme","image":{"x":1},"relatedImages":"none","entries":3,"properties":{},"name":1}`))
+	if len(c.Others) != 1 || len(c.Images()) != 0 {
+		t.Errorf("%+v", c)
+	}
+}
+
+func TestYAML(t *testing.T) {
+	for in, want := range map[string]string{
+		"a: &x {b: 1}\nc: *x":                                    `{"a":{"b":1},"c":{"b":1}}`,
+		"a: &x {b: 1, c: 2}\nd: {<<: *x, c: 3}":                  `{"a":{"b":1,"c":2},"d":{"b":1,"c":2,"c":3}}`,
+		"a: &x {b: 1}\ne: &y {b: 2}\nd:\n  <<: [*x, *y]":         `{"a":{"b":1},"e":{"b":2},"d":{"b":2,"b":1}}`,
+		"1: a\ntrue: b\nyes: c\nnull: d":                         `{"1":"a","true":"b","true":"c","null":"d"}`,
+		"a: |\n  x\t\"y\"\\\n  z":                                `{"a":"x\t\"y\"\\\nz"}`,
+		"a: \"\\u0001\\r\"":                                      `{"a":"\u0001\r"}`,
+		"a: !!binary aGVsbG8=":                                   `{"a":"hello"}`,
+		"a: !!binary /w==":                                       `{"a":"�"}`,
+		"a: !custom x":                                           `{"a":"x"}`,
+		"a: 012\nb: -1\nc: 18446744073709551615\nd: +1e3\ne: .5": `{"a":10,"b":-1,"c":18446744073709551615,"d":1000,"e":0.5}`,
+		"%YAML 1.1\n---\na: b":                                   `{"a":"b"}`,
+		"\ufeffa: b":                                             `{"a":"b"}`,
+		"---\r\na: b\r\n":                                        `{"a":"b"}`,
+		"{a: b}":                                                 `{"a":"b"}`,
+		"a: |\n  ---x\n  --- y\n":                                `{"a":"---x\n--- y\n"}`,
+	} {
+		got := raws(clean(t, files("f", in)))
+		if len(got) != 1 || got[0] != want || !json.Valid([]byte(got[0])) {
+			t.Errorf("%q:\ngot  %q\nwant %q", in, got, want)
+		}
+	}
+}
+
+// A few lines of aliases must not come to gigabytes, nor to endless work.
+func TestAliasBombs(t *testing.T) {
+	for _, bomb := range []struct{ leaf, node string }{{"[x]", "[%s]"}, {"{a: b}", "{<<: [%s]}"}, {"{}", "{<<: [%s]}"}, {"[]", "[%s]"}} {
+		var b strings.Builder
+		fmt.Fprintf(&b, "schema: x\na0: &a0 %s\n", bomb.leaf)
+		for i := 1; i < 30; i++ {
+			again := strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i-1), 9), ", ")
+			fmt.Fprintf(&b, "a%d: &a%d %s\n", i, i, fmt.Sprintf(bomb.node, again))
+		}
+		_, problems := read(t, files("f", b.String()))
+		if len(problems) != 1 || !strings.Contains(problems[0].Error(), "limit exceeded") {
+			t.Errorf("%s: %v", bomb.node, problems)
+		}
+	}
+}
+
+func TestIgnoredFiles(t *testing.T) {
+	doc := func(name string) string { return `{"schema":"` + name + `"}` }
+	fsys := files(
+		".indexignore", "# no documents\n  *.md  \n/top\n\ndocs/\n!docs/keep.json\nlogs/**/x\n[!a-z].json\n",
+		"README.md", "prose", "a/b/README.md", "prose", "top/x", "bad: [", "a/top", doc("a/top"),
+		"docs/x", "bad: [", "docs/keep.json", doc("docs/keep.json"), "a/docs", doc("a/docs"),
+		"logs/x", "bad: [", "logs/1/2/x", "bad: [", "logs/1/y", doc("logs/1/y"), "Q.json", "bad: [", "q.json", doc("q.json"),
+		"sub/.indexignore", "local\n!*.md\n!../q.json\n", "sub/local/x", "bad: [", "sub/x.md", doc("sub/x.md"), "local", doc("local"),
+	)
+	var got []string
+	for _, m := range clean(t, fsys).Documents() {
+		if m.File != m.Schema {
+			t.Error(m.File, m.Schema)
+		}
+		got = append(got, m.File)
+	}
+	want := []string{"a/docs", "a/top", "docs/keep.json", "local", "logs/1/y", "q.json", "sub/x.md"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFilesThatCannotBeRead(t *testing.T) {
+	if _, _, err := catalog.Read(os.DirFS(filepath.Join(t.TempDir(), "none")), catalog.ReadOptions{}); !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	f.Add([]byte(mixed), []byte("*.md\n!a\n"))
+	f.Add([]byte(bundles), []byte("/a/**/b\n[x"))
+	f.Add([]byte("a: &a [*a]\n---\n{\"a\":"), []byte("**"))
+	f.Fuzz(func(t *testing.T, content, ignore []byte) {
+		c, problems, err := catalog.Read(fstest.MapFS{
+			"a/catalog": {Data: content}, ".indexignore": {Data: ignore}, "a/.indexignore": {Data: ignore},
+		}, catalog.ReadOptions{Workers: 1})
+		if err != nil {
+			return
+		}
+		for _, m := range c.Documents() {
+			if !json.Valid(m.Raw) || m.Line < 1 {
+				t.Errorf("line %d: %q", m.Line, m.Raw)
+			}
+			var v map[string]json.RawMessage
+			if err := json.Unmarshal(m.Raw, &v); err != nil {
+				t.Error(err)
+			}
+		}
+		for _, p := range problems {
+			if p.Line < 1 || p.Line > len(content)+1 {
+				t.Error(p)
+			}
+		}
+		c.Images()
+	})
+}
