@@ -111,20 +111,24 @@ func Fetch(ctx context.Context, stores []string, want oci.Digest, keys Keys, o O
 		return Found{}, ErrNoStore
 	}
 	s := &search{reader: newReader(o), want: want, keys: keys, now: o.Now, winner: -1, looks: make([]look, len(stores))}
-	each := make([]context.Context, len(stores))
-	for i := range stores { // before any may win
-		each[i], s.looks[i].giveUp = context.WithCancel(all)
-		defer s.looks[i].giveUp()
-	}
-	var wait sync.WaitGroup
-	for i, store := range stores {
-		wait.Go(func() { s.store(each[i], i, store) })
-	}
-	wait.Wait()
+	s.start(all, stores)
 	if err := ctx.Err(); err != nil && s.winner < 0 {
 		return Found{}, context.Cause(ctx)
 	}
 	return s.result()
+}
+
+// start looks at all stores, and returns when that is done.
+func (s *search) start(ctx context.Context, stores []string) {
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	each := make([]context.Context, len(stores))
+	for i := range stores { // before any may win
+		each[i], s.looks[i].giveUp = context.WithCancel(ctx)
+	}
+	for i, store := range stores {
+		wait.Go(func() { s.store(each[i], i, store) }) //nolint:contextcheck // each[i] ends with ctx
+	}
 }
 
 func distinct(stores []string) []string {

@@ -164,17 +164,13 @@ func current(key *openpgp.Key, now time.Time) error {
 }
 
 func badKey(key *openpgp.Key, err error) error {
-	kind := ErrKeyUnfit
 	switch {
 	case errors.Is(err, pgperrors.ErrKeyExpired):
-		kind = ErrKeyExpired
+		return fmt.Errorf("%w: %s", ErrKeyExpired, fingerprint(key.Entity))
 	case errors.Is(err, pgperrors.ErrKeyRevoked):
-		kind = ErrKeyRevoked
+		return fmt.Errorf("%w: %s", ErrKeyRevoked, fingerprint(key.Entity))
 	}
-	if kind != ErrKeyUnfit {
-		return fmt.Errorf("%w: %s", kind, fingerprint(key.Entity))
-	}
-	return fmt.Errorf("%w: %s: %w", kind, fingerprint(key.Entity), err)
+	return fmt.Errorf("%w: %s: %w", ErrKeyUnfit, fingerprint(key.Entity), err)
 }
 
 // unreadable says what is wrong with a message that cannot be read.

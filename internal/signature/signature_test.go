@@ -48,8 +48,8 @@ func TestVerify(t *testing.T) {
 	revoked := signer.New("revoked")
 	revoked.Revoke()
 	text := signer.Statement(release)
-	replace := func(old, new string) []byte {
-		return good.SignText(bytes.Replace(text, []byte(old), []byte(new), 1), signer.Made.Add(day), 0)
+	replace := func(from, to string) []byte {
+		return good.SignText(bytes.Replace(text, []byte(from), []byte(to), 1), signer.Made.Add(day), 0)
 	}
 	keys := given(t, good, short, revoked)
 	genuine := good.Sign(release)
