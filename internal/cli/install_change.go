@@ -32,9 +32,6 @@ func (a *App) installChange(ctx context.Context, g *globalFlags, f *installConfi
 	if c.Key, err = f.key(found.Version); err != nil {
 		return c, err
 	}
-	if c.Key == "" && len(c.Sources) > 0 {
-		u.Info("nothing says which version is installed: a field that is there is kept, else imageContentSources is written, which all versions take; --release-version chooses")
-	}
 	if err := a.installAuthorities(u, f, &c); err != nil {
 		return c, err
 	}
@@ -84,16 +81,50 @@ func (a *App) mirrorsFile(name string) (content []byte, path string, err error) 
 		content, path, err = a.input(name)
 		return content, path, err
 	}
-	for _, file := range []string{"imageDigestMirrorSet.yaml", "imageContentSourcePolicy.yaml"} {
-		path = filepath.Join(name, file)
-		if content, err = readMost(path); !errors.Is(err, fs.ErrNotExist) {
-			return content, path, err
+	path, err = mirrorsIn(name)
+	if err == nil {
+		content, err = readMost(path)
+	}
+	return content, path, err
+}
+
+// mirrorsIn finds the file with mirrors in a directory, or in the only
+// directory mirror-VERSION below it, as on a medium.
+func mirrorsIn(dir string) (string, error) {
+	if path := mirrorsAt(dir); path != "" {
+		return path, nil
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", err
+	}
+	var found []string
+	for _, e := range entries {
+		if path := mirrorsAt(filepath.Join(dir, e.Name())); strings.HasPrefix(e.Name(), "mirror-") && path != "" {
+			found = append(found, path)
 		}
 	}
-	return nil, name, &hinted{
-		fmt.Errorf("the directory %s has no imageDigestMirrorSet.yaml: %w", name, fs.ErrNotExist),
-		"name the directory mirror-VERSION that adm release mirror or image mirror wrote, or a file with mirrors",
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		return "", &hinted{
+			fmt.Errorf("the directory %s has no imageDigestMirrorSet.yaml: %w", dir, fs.ErrNotExist),
+			"name the directory mirror-VERSION that adm release mirror or image mirror wrote, or a file with mirrors",
+		}
 	}
+	return "", fmt.Errorf("the directory %s has mirrors of several releases: choose one of %s", dir, strings.Join(found, ", "))
+}
+
+// mirrorsAt is the file with mirrors that a directory has, "" for none.
+func mirrorsAt(dir string) string {
+	for _, file := range []string{"imageDigestMirrorSet.yaml", "imageContentSourcePolicy.yaml"} {
+		path := filepath.Join(dir, file)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			return path
+		}
+	}
+	return ""
 }
 
 func (a *App) mirrorsOfRelease(ctx context.Context, g *globalFlags, f *installConfigFlags) (found mirror.Mirrored, err error) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -225,12 +224,15 @@ func (f *installConfigFlags) tell(u *ui.UI, file string, r installconfig.Result)
 	for _, note := range r.Notes {
 		u.Info("%s", note)
 	}
+	if r.Defaulted {
+		u.Info("nothing says which version is installed: imageContentSources was chosen, which all versions take; --release-version chooses the newer field")
+	}
 	if f.pullSecret == "" {
 		u.Info("pullSecret was left as it is: give the cluster one with an account that only reads, made by airbridge pull-secret cluster, with --pull-secret")
 	}
 	u.Info("%s", f.outcome(file, r))
-	if info, err := os.Stat(file); f.output == "" && f.pullSecret != "" && err == nil && info.Mode().Perm()&0o077 != 0 {
-		u.Warn("%s has a pull secret in it, and others on this machine may read it: chmod 600 %s", file, filepath.Base(file))
+	if info, err := os.Stat(file); f.output == "" && !f.dryRun && f.pullSecret != "" && err == nil && info.Mode().Perm()&0o077 != 0 {
+		u.Warn("%s has a pull secret in it, and others on this machine may read it: chmod 600 %s", file, file)
 	}
 }
 

@@ -68,6 +68,8 @@ type Result struct {
 	Changed bool
 	// Notes say what became of each field, one line each.
 	Notes []string
+	// Defaulted says that ContentSources was written since nothing chose a field.
+	Defaulted bool
 	// Warnings say what of the file could not be kept.
 	Warnings []string
 	// Sections are the mirrors and the certificates that the file now has, as

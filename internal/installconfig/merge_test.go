@@ -107,6 +107,9 @@ func TestMerge(t *testing.T) {
 			if diff := cmp.Diff(want, string(r.Content)); diff != "" || err != nil {
 				t.Fatalf("%v\n%s", err, diff)
 			}
+			if r.Defaulted != (tt.name == "without a choice, the old field") {
+				t.Errorf("defaulted: %v", r.Defaulted)
+			}
 			if r.Changed != (tt.in != want) {
 				t.Errorf("changed: %v", r.Changed)
 			}

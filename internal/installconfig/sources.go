@@ -73,6 +73,7 @@ type mergeable struct {
 }
 
 func (m *merger) newSources(f *file, key string) error {
+	m.result.Defaulted = m.change.Key == ""
 	items := addSources(nil, m.change.Sources)
 	m.text = f.add(append([]string{key + ":"}, itemLines(items)...)...)
 	m.note("%s: %s added", key, count(len(items), "source"))
