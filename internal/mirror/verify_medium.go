@@ -106,7 +106,7 @@ func readMaps(dir string, d oci.Digest) ([]keptMap, []signature.StoreError) {
 	if err != nil {
 		return nil, []signature.StoreError{{Store: dir, Err: err}}
 	}
-	defer root.Close()
+	defer func() { _ = root.Close() }() // it was only read
 	var maps []keptMap
 	var bad []signature.StoreError
 	for _, name := range mapNames(root) {

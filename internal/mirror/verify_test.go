@@ -258,9 +258,9 @@ func TestVerifyReal(t *testing.T) {
 	if err != nil {
 		t.Skip("no real inputs: ", err)
 	}
-	real := oci.MustDigest("sha256:0da6316466d60a3a4535d5fed3589feb0391989982fba59d47d4c729912d6363")
-	p := payloadWith(signatureStore(t, map[string][]byte{real.Hex() + "/1": body, signedImage.Hex() + "/1": body}), ring)
-	p.Digest = real
+	genuine := oci.MustDigest("sha256:0da6316466d60a3a4535d5fed3589feb0391989982fba59d47d4c729912d6363")
+	p := payloadWith(signatureStore(t, map[string][]byte{genuine.Hex() + "/1": body, signedImage.Hex() + "/1": body}), ring)
+	p.Digest = genuine
 	o := &told{}
 	verified, err := verifier(t, mirror.VerifyUsual).Release(t.Context(), p, anywhere, o.observer())
 	if err != nil || len(o.warns) > 0 || len(verified.ConfigMaps()) != 1 || !strings.Contains(o.info[0], "release key 2") {
