@@ -25,13 +25,12 @@ type limits struct {
 	total     int64
 	files     int // also directories
 	documents int
-	nodes     int // of YAML, in one document
 	depth     int // of YAML; json.Valid has a limit of its own
 }
 
 // standard are the limits of ARCHITECTURE.md, On the wire. The largest catalogs
 // have some 300 packages and 200 MB.
-var standard = limits{file: 64 << 20, output: 96 << 20, total: 2 << 30, files: 100_000, documents: 1_000_000, nodes: 10_000_000, depth: 500}
+var standard = limits{file: 64 << 20, output: 96 << 20, total: 2 << 30, files: 100_000, documents: 1_000_000, depth: 500}
 
 // errLimit is what a catalog gets that is made to exhaust us.
 var errLimit = errors.New("limit exceeded")

@@ -159,7 +159,7 @@ func TestProblems(t *testing.T) {
 		{"nan", "schema: x\na:\n  - .nan\n", 3, "", ".nan is no number", 0},
 		{"key", "schema: x\n? [a]\n: b\n", 2, "", "a key of a mapping has to be a string", 0},
 		{"merge", "schema: x\na:\n  <<: 1\n", 3, "", "<< has to be followed by", 0},
-		{"loop", "schema: x\na: &a\n  b: *a\n", 2, "", "nested more than", 0},
+		{"loop", "schema: x\na: &a\n  b: *a\n", 3, "", "the alias *a is part of what", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, problems := read(t, files("dir/file", c.content))

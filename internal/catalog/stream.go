@@ -13,13 +13,14 @@ type parser struct {
 	limits
 	file string
 	pkg  string // of the last document
+	left budget
 	out  parsed
 }
 
 // parseFile reads the documents of a file. After a document that is broken it
 // goes on with the next.
 func (l limits) parseFile(name string, content []byte) parsed {
-	p := &parser{limits: l, file: name}
+	p := &parser{limits: l, file: name, left: l.budgetFor(content)}
 	content = bytes.TrimPrefix(content, []byte("\ufeff"))
 	for line := 1; len(content) > 0; {
 		end := documentEnd(content)

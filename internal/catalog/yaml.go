@@ -19,16 +19,28 @@ import (
 // true and dates are strings, keys become strings, and of fields that are there
 // twice both are written, so that the last one counts.
 type converter struct {
-	out   []byte
-	limit int // bytes that out may have
-	nodes int // that may still be written
-	depth int // that nodes may have
+	out    []byte
+	left   *budget
+	depth  int                 // that nodes may have
+	inside map[*yaml.Node]bool // what is being written for an alias
+}
+
+// budget is what may still be written of one file: it bounds what aliases
+// multiply, however many documents they are spread over.
+type budget struct {
+	bytes int
+	nodes int
+}
+
+// budgetFor returns the budget of a file: several times what it would come to
+// without aliases.
+func (l limits) budgetFor(content []byte) budget {
+	return budget{bytes: min(l.output, 1<<20+4*len(content)), nodes: 1<<20 + 4*len(content)}
 }
 
 // yamlStream yields the documents of a stream. It stops after an error.
-func (l limits) yamlStream(content []byte, yield func(line int, object []byte) error) error {
+func (p *parser) yamlStream(content []byte, yield func(line int, object []byte) error) error {
 	dec := yaml.NewDecoder(bytes.NewReader(content))
-	left := l.output
 	for {
 		var doc yaml.Node
 		err := dec.Decode(&doc)
@@ -38,11 +50,12 @@ func (l limits) yamlStream(content []byte, yield func(line int, object []byte) e
 		if err != nil {
 			return err
 		}
-		c := converter{limit: left, nodes: l.nodes, depth: l.depth, out: make([]byte, 0, len(content)+len(content)/8+64)}
-		if err := c.node(&doc, 0); err != nil {
+		c := converter{left: &p.left, depth: p.depth, inside: map[*yaml.Node]bool{}, out: make([]byte, 0, len(content)+len(content)/8+64)}
+		err = c.node(&doc, 0)
+		p.left.bytes -= len(c.out)
+		if err != nil {
 			return err
 		}
-		left -= len(c.out)
 		if err := yield(firstLine(&doc), c.out); err != nil {
 			return err
 		}
@@ -79,7 +92,7 @@ func (c *converter) node(n *yaml.Node, depth int) error {
 		}
 		return c.node(n.Content[0], depth)
 	case yaml.AliasNode:
-		return c.node(n.Alias, depth+1)
+		return c.alias(n, func(to *yaml.Node) error { return c.node(to, depth+1) })
 	case yaml.MappingNode:
 		return c.mapping(n, depth)
 	case yaml.SequenceNode:
@@ -88,13 +101,24 @@ func (c *converter) node(n *yaml.Node, depth int) error {
 	return c.scalar(n)
 }
 
+// alias writes what an alias stands for. One that stands for what it is part of
+// has no end.
+func (c *converter) alias(n *yaml.Node, write func(to *yaml.Node) error) error {
+	if c.inside[n.Alias] {
+		return &yamlError{n.Line, fmt.Errorf("the alias *%s is part of what it stands for", n.Value)}
+	}
+	c.inside[n.Alias] = true
+	defer delete(c.inside, n.Alias)
+	return write(n.Alias)
+}
+
 // bound refuses what is made to exhaust us.
 func (c *converter) bound(n *yaml.Node, depth int) error {
-	c.nodes--
+	c.left.nodes--
 	switch {
 	case depth > c.depth:
 		return &yamlError{n.Line, fmt.Errorf("%w: nested more than %d deep", errLimit, c.depth)}
-	case len(c.out) > c.limit, c.nodes < 0:
+	case len(c.out) > c.left.bytes, c.left.nodes < 0:
 		return &yamlError{n.Line, fmt.Errorf("%w: the document is too large with its aliases written out", errLimit)}
 	}
 	return nil
@@ -164,7 +188,7 @@ func isMerge(key *yaml.Node) bool {
 // the first wins, so it is written last.
 func (c *converter) merge(value *yaml.Node, start, depth int) error {
 	if value.Kind == yaml.AliasNode {
-		value = value.Alias
+		return c.alias(value, func(to *yaml.Node) error { return c.merge(to, start, depth+1) })
 	}
 	switch value.Kind {
 	case yaml.MappingNode:
