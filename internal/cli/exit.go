@@ -249,7 +249,7 @@ var hints = []hintRow{
 	{is(mirror.ErrNotKept), "mirror the release to the medium again where the signature stores can be reached: only its signature is written anew; or go on with --verify=warn"},
 	{is(signature.ErrOtherRelease, signature.ErrAltered, signature.ErrKeyRevoked), "do not use this release: get it anew from where its maker publishes it; --verify=warn copies it all the same"},
 	{is(signature.ErrFuture), "set the clock of this machine right"},
-	{is(signature.ErrUnknownKey, mirror.ErrSelfSigned, mirror.ErrNoKeys), "give the key of who made this release with --key FILE; --verify=warn goes on without"},
+	{is(signature.ErrUnknownKey, mirror.ErrSelfSigned, mirror.ErrNoKeys), "if you know whose key it is and trust it, give it with --key FILE, taken from its owner and not from the release; --verify=warn goes on without"},
 	{as[*signature.UnreachableError], "check the proxy settings; without a network, put the signature-*.json of this release into the directory of --release-image-signature-to-dir, or go on with --verify=warn and verify later: its signature is asked for again when it is pushed from a medium"},
 	{is(signature.ErrUnsigned, signature.ErrNoStore), "check that this is the release meant: nightly and own builds are not signed; --verify=warn goes on without"},
 	{as[*mirror.UnverifiedError], "get the release or its signature anew; --verify=warn goes on all the same"},
