@@ -162,7 +162,8 @@ func (a *App) runSamplesMirror(ctx context.Context, g *globalFlags, f *samplesFl
 		Engine: engine.Options{SkipMount: f.skipMount},
 		DryRun: f.dryRun,
 	})
-	if result == nil || err != nil && !(f.continueOnError && someFailed(err)) {
+	goesOn := err == nil || f.continueOnError && someFailed(err)
+	if result == nil || !goesOn {
 		return err
 	}
 	done := run.Done(result)

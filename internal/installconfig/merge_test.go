@@ -37,7 +37,8 @@ func TestMerge(t *testing.T) {
 		{"a new field comes last", head + "# the end\n", digest, head + "# the end\nimageDigestSources:\n" + both},
 		{"without a choice, the old field", head, installconfig.Change{Sources: sources}, head + "imageContentSources:\n" + both},
 		{
-			"without a choice, the field there is", head + "imageDigestSources: []\n", installconfig.Change{Sources: sources},
+			"without a choice, the field there is", head + "imageDigestSources: []\n",
+			installconfig.Change{Sources: sources},
 			head + "imageDigestSources:\n" + both,
 		},
 		{"no final line end", strings.TrimSuffix(head, "\n"), digest, head + "imageDigestSources:\n" + both},
@@ -80,7 +81,8 @@ func TestMerge(t *testing.T) {
 			"x: &m [a.io/x]\n" + head + "imageDigestSources:\n- mirrors:\n  - a.io/x\n  source: b.io/x\n" + both,
 		},
 		{
-			"explicit keys", head + "? imageDigestSources\n:\n" + both + "fips: true\n", installconfig.Change{Key: installconfig.ContentSources, Sources: sources},
+			"explicit keys", head + "? imageDigestSources\n:\n" + both + "fips: true\n",
+			installconfig.Change{Key: installconfig.ContentSources, Sources: sources},
 			head + "imageContentSources:\n" + both + "fips: true\n",
 		},
 		{

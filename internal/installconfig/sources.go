@@ -3,6 +3,7 @@ package installconfig
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -247,10 +248,7 @@ func (l mergeable) missing(i int) []string {
 func addSources(items []map[string]any, wanted []Source) []map[string]any {
 	out := make([]map[string]any, len(items))
 	for i, item := range items {
-		out[i] = map[string]any{}
-		for name, value := range item {
-			out[i][name] = value
-		}
+		out[i] = maps.Clone(item)
 	}
 	for _, w := range wanted {
 		at := slices.IndexFunc(out, func(item map[string]any) bool { return item["source"] == w.Source })

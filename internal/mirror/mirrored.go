@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/airbridge-dev/airbridge/internal/cluster"
 	"github.com/airbridge-dev/airbridge/internal/oci"
@@ -22,14 +23,11 @@ func (e *NoComponentsError) Error() string {
 }
 
 func join(refs []ref.Ref) string {
-	text := ""
+	names := make([]string, len(refs))
 	for i, r := range refs {
-		if i > 0 {
-			text += ", "
-		}
-		text += r.String()
+		names[i] = r.String()
 	}
-	return text
+	return strings.Join(names, ", ")
 }
 
 // Mirrored is what a cluster is told of a release in a mirror.

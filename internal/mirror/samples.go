@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"errors"
+	"maps"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/plan"
@@ -26,9 +27,7 @@ var errNotOnMedium = errors.New("it is not on the medium")
 // images that cannot be mirrored at all.
 func PlanSamples(images []samples.Image, bad map[string]error, to ref.Ref) (*SampleRun, error) {
 	run := &SampleRun{why: map[string]error{}}
-	for name, err := range bad {
-		run.why[name] = err
-	}
+	maps.Copy(run.why, bad)
 	for _, i := range images {
 		if err := run.add(i, i.From, to); err != nil {
 			return nil, err

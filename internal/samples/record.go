@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -77,11 +78,8 @@ func (c *ConfigMap) Take(other *ConfigMap) {
 	}
 	digests := map[string]oci.Digest{}
 	for _, from := range []*Record{other.Record, c.Record} {
-		if from == nil {
-			continue
-		}
-		for name, d := range from.Digests {
-			digests[name] = d
+		if from != nil {
+			maps.Copy(digests, from.Digests)
 		}
 	}
 	c.Record = &Record{Format: format, Digests: digests}
@@ -90,9 +88,7 @@ func (c *ConfigMap) Take(other *ConfigMap) {
 // Put notes what has been copied to the medium.
 func (c *ConfigMap) Put(digests map[string]oci.Digest) {
 	c.Take(&ConfigMap{Record: &Record{}})
-	for name, d := range digests {
-		c.Record.Digests[name] = d
-	}
+	maps.Copy(c.Record.Digests, digests)
 }
 
 // Encode writes the file of a medium: the config map, with its record, which
