@@ -200,7 +200,7 @@ func cmdUnpack(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	for r := tar.NewReader(z); ; {
 		h, err := r.Next()
-		if err == io.EOF { //nolint:errorlint // the reader returns it bare
+		if err == io.EOF {
 			return
 		}
 		ts.Check(err)

@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -113,15 +114,17 @@ func (f *releaseExtractFlags) check(args []string) error {
 	case f.output != "" && f.git == "":
 		return usagef("--output is only supported with --git")
 	case f.git != "":
-		return &hinted{fmt.Errorf("--git is not done here: it needs the source repositories of all components, and git"),
-			"the real oc does it, where there is internet; adm release info --commits shows what it would check out"}
+		return &hinted{
+			errors.New("--git is not done here: it needs the source repositories of all components, and git"),
+			"the real oc does it, where there is internet; adm release info --commits shows what it would check out",
+		}
 	case len(args) == 0 && f.from == "":
 		return usagef("must specify an image containing a release payload with --from: no cluster is contacted")
 	case f.to != "." && f.to != "" && f.file != "":
 		return usagef("only one of --to and --file may be set")
 	case !programs && (f.commandOS != "" || f.pullSpec != ""):
 		return usagef("--command-os and --pull-spec are only supported with --command or --tools")
-	case f.signingKey != "" && !(programs && f.selection("").Archives()):
+	case f.signingKey != "" && (!programs || !f.selection("").Archives()):
 		return usagef("--signing-key is only supported with --tools, or --command-os='*': it signs the checksums of archives")
 	}
 	return f.checkManifests()
@@ -174,10 +177,7 @@ func (f *releaseExtractFlags) parse(args []string) (x extraction, err error) {
 	if err != nil {
 		return x, &usageError{fmt.Errorf("--filter-by-os: %w", err)}
 	}
-	x.pick = image.Filter(filter, false)
-	if filter.All() {
-		x.pick = image.Prefer(oci.Platform{OS: "linux", Architecture: f.architecture()})
-	}
+	x.pick = image.Within(filter, oci.Platform{OS: "linux", Architecture: f.architecture()})
 	x.pin, err = f.pinRepository()
 	return x, err
 }

@@ -42,7 +42,7 @@ func ParseMirrors(name string, content []byte) (MirrorRules, error) {
 	if err != nil {
 		return MirrorRules{}, fmt.Errorf("%s: %w", name, err)
 	}
-	return MirrorRules{p.rules}, nil
+	return MirrorRules(p), nil
 }
 
 // checkPolicies refuses two policies for one source (oc.md 16).
