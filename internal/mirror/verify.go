@@ -165,6 +165,9 @@ func (c *check) find(ctx context.Context, d oci.Digest) (signature.Found, error)
 	if keptErr == nil {
 		return kept, nil
 	}
+	if stores := len(c.payload.Verification.Stores); d == c.payload.Root() && stores > 0 {
+		c.obs.Info("release %s: looking for its signature (stores: %d) ...", c.payload.Version, stores)
+	}
 	found, err := signature.Fetch(ctx, c.payload.Verification.Stores, d, c.keys, c.Fetch)
 	if err == nil || errors.Is(keptErr, ErrNotKept) || as[*signature.RefusedError](err) {
 		return found, err

@@ -263,7 +263,7 @@ func TestVerifyReal(t *testing.T) {
 	p.Digest = genuine
 	o := &told{}
 	verified, err := verifier(t, mirror.VerifyUsual).Release(t.Context(), p, anywhere, o.observer())
-	if err != nil || len(o.warns) > 0 || len(verified.ConfigMaps()) != 1 || !strings.Contains(o.info[0], "release key 2") {
+	if err != nil || len(o.warns) > 0 || len(verified.ConfigMaps()) != 1 || !strings.Contains(strings.Join(o.info, "\n"), "release key 2") {
 		t.Errorf("%v, %q, %q", err, o.warns, o.info)
 	}
 	p.Digest = signedImage
