@@ -18,8 +18,8 @@ import (
 func (a *App) store(g *globalFlags) *cobra.Command {
 	store := &cobra.Command{
 		Use: "store", Short: "Make, list, check and clean a directory of images", Args: a.unknownCommand, RunE: help,
-		Long: `Work on directories of images: stores, and for ls and verify also v2/ directories
-as oc and image mirror write them, and OCI image layouts.`,
+		Long: `Work on directories of images: stores, and for ls and verify also v2/
+directories as oc and image mirror write them, and OCI image layouts.`,
 	}
 	store.AddCommand(a.storeInit(), a.storeList(g), a.storeVerify(g), a.storeCollect(g))
 	return store
