@@ -27,7 +27,7 @@ var levels = [][]string{
 	{"oci", "ref", "installconfig", "jsonpath", "patch", "codesign", "archive"},
 	{"repo"},
 	{"store", "auth", "config"},
-	{"plan", "image", "medium", "registry", "remote", "ocdir", "layout", "server"},
+	{"plan", "image", "rootfs", "medium", "registry", "remote", "ocdir", "layout", "server"},
 	{"engine", "cluster", "release", "signature", "graph", "catalog", "imagelist", "helm", "samples"},
 	{"mirror", "ui"},
 	{"cli"},
@@ -39,6 +39,8 @@ var sideways = map[string][]string{
 	"store":     {"store/cas", "store/fsys", "store/kv"},
 	"store/cas": {"store/fsys"},
 	"store/kv":  {"store/fsys"},
+
+	"catalog/sqlite": {"catalog"},
 }
 
 // budget is what the product may require directly. A new line needs a
@@ -55,6 +57,7 @@ var budget = []string{
 	"golang.org/x/sync",
 	"golang.org/x/sys",
 	"golang.org/x/term",
+	"modernc.org/sqlite", // catalogs that are databases
 	"sigs.k8s.io/yaml",
 }
 

@@ -1,0 +1,210 @@
+package rootfs
+
+import (
+	"archive/tar"
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/repo"
+)
+
+// maxWindow is how many bytes zstd may look back.
+const maxWindow = 64 << 20
+
+type linkKind int
+
+const (
+	noLink linkKind = iota
+	symbolic
+	hard
+)
+
+// header is what an entry of a layer says.
+type header struct {
+	name    string // relative to the root of the image, clean
+	kind    byte
+	regular bool
+	link    linkKind
+	target  string // of a link, as it is written
+	size    int64
+}
+
+func (h header) dir() bool { return h.kind == tar.TypeDir }
+
+// newHeader returns false for what does not lie in the image.
+func newHeader(h *tar.Header) (header, bool) {
+	name, ok := entryName(h.Name)
+	out := header{name: name, kind: h.Typeflag, target: h.Linkname, size: h.Size}
+	switch h.Typeflag {
+	case tar.TypeReg, tar.TypeGNUSparse:
+		out.regular = true
+	case tar.TypeSymlink:
+		out.link = symbolic
+	case tar.TypeLink:
+		out.link = hard
+	}
+	return out, ok
+}
+
+// scan shows the entries of a layer and verifies it to its end, because a part
+// cannot be verified. What is wrong with the content explains what is wrong
+// with the archive, so it is told first.
+func (r *Reader) scan(ctx context.Context, desc oci.Descriptor, visit func(header, io.Reader) error) error {
+	opener := func(ctx context.Context, offset int64) (io.ReadCloser, error) {
+		return r.Source.OpenBlob(ctx, desc.Digest, offset)
+	}
+	content, err := repo.NewVerifier(ctx, desc, opener, r.Name)
+	if err != nil {
+		return fmt.Errorf("blob %s: %w", desc.Digest, err)
+	}
+	defer content.Close()
+	r.total += desc.Size
+	counted := &counter{ctx: ctx, r: r, content: content}
+	err = r.archive(counted, visit)
+	if _, ours := errors.AsType[*writeError](err); ours || errors.Is(err, errLimit) {
+		return fmt.Errorf("layer %s: %w", desc.Digest, err)
+	}
+	if _, corrupt := io.Copy(io.Discard, counted); corrupt != nil {
+		return corrupt
+	}
+	if err != nil {
+		return fmt.Errorf("layer %s: %w", desc.Digest, err)
+	}
+	return nil
+}
+
+// counter reads a layer, tells how far it is, and ends when the context does.
+type counter struct {
+	ctx     context.Context //nolint:containedctx // a reader has no other place for it
+	r       *Reader
+	content io.Reader
+}
+
+// Read implements io.Reader.
+func (c *counter) Read(p []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := c.content.Read(p)
+	c.r.done += int64(n)
+	if c.r.Progress != nil {
+		c.r.Progress(c.r.done, c.r.total)
+	}
+	return n, err
+}
+
+func (r *Reader) archive(content io.Reader, visit func(header, io.Reader) error) error {
+	plain, err := decompress(content)
+	if err != nil {
+		return err
+	}
+	defer plain.Close()
+	entries := tar.NewReader(&budget{plain, r.limits.layer})
+	for n := 0; ; n++ {
+		h, err := entries.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("reading layer: %w", err)
+		case n == r.limits.entries:
+			return fmt.Errorf("%w: the layer has more than %d entries", errLimit, n)
+		}
+		entry, ok := newHeader(h)
+		if !ok {
+			continue
+		}
+		if err := visit(entry, entries); err != nil {
+			return err
+		}
+	}
+}
+
+// decompress undoes what the first bytes tell.
+func decompress(r io.Reader) (io.ReadCloser, error) {
+	buffered := bufio.NewReaderSize(r, 64<<10)
+	magic, err := buffered.Peek(4)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("reading layer: %w", err)
+	}
+	switch {
+	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
+		z, err := gzip.NewReader(buffered)
+		if err != nil {
+			return nil, fmt.Errorf("reading layer: %w", err)
+		}
+		return z, nil
+	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
+		z, err := zstd.NewReader(buffered, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return nil, fmt.Errorf("reading layer: %w", err)
+		}
+		return z.IOReadCloser(), nil
+	}
+	return io.NopCloser(buffered), nil
+}
+
+// budget fails a reader that gives more than so many bytes.
+type budget struct {
+	r    io.Reader
+	left int64
+}
+
+// Read implements io.Reader.
+func (b *budget) Read(p []byte) (int, error) {
+	if b.left == 0 {
+		return 0, fmt.Errorf("%w: the layer unpacks to too many bytes", errLimit)
+	}
+	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
+	b.left -= int64(n)
+	return n, err
+}
+
+// entryName returns a path relative to the root of the image, "." for the root.
+func entryName(name string) (string, bool) {
+	name = path.Clean(strings.TrimLeft(name, "/"))
+	return name, name != ".." && !strings.HasPrefix(name, "../")
+}
+
+// resolve returns where a symbolic link leads: no higher than the root.
+func resolve(name, target string) string {
+	if !path.IsAbs(target) {
+		target = path.Join("/", path.Dir(name), target)
+	}
+	if target = strings.TrimPrefix(path.Clean(target), "/"); target == "" {
+		return "."
+	}
+	return target
+}
+
+// Whiteouts are entries that remove what lower layers have (OCI image-spec,
+// layer.md).
+const (
+	whiteoutPrefix = ".wh."
+	opaqueMark     = ".wh..wh..opq"
+)
+
+// whiteout returns what a whiteout removes.
+func whiteout(name string) (wipe, bool) {
+	dir, base := path.Dir(name), path.Base(name)
+	if base == opaqueMark {
+		return wipe{path: dir, below: true}, true
+	}
+	base, ok := strings.CutPrefix(base, whiteoutPrefix)
+	return wipe{path: path.Join(dir, base)}, ok
+}
+
+// covers reports whether a path is, or lies below, another one.
+func covers(above, name string) bool {
+	return above == "." || name == above || strings.HasPrefix(name, above+"/")
+}
