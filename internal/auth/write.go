@@ -116,9 +116,12 @@ const mostLinks = 40
 // be there.
 func followLinks(path string) (string, error) {
 	for range mostLinks {
+		if info, err := os.Lstat(path); err != nil || info.Mode()&fs.ModeSymlink == 0 {
+			return path, nil //nolint:nilerr // what is not there can be made
+		}
 		text, err := os.Readlink(path)
 		if err != nil {
-			return path, nil // no link, or not there
+			return "", err
 		}
 		if !filepath.IsAbs(text) {
 			text = filepath.Join(filepath.Dir(path), text)

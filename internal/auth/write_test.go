@@ -73,8 +73,8 @@ func TestKeepAndForget(t *testing.T) {
 
 func TestLinksStay(t *testing.T) {
 	dir := t.TempDir()
-	real, link, dangling := filepath.Join(dir, "real"), filepath.Join(dir, "link"), filepath.Join(dir, "dangling")
-	if err := errors.Join(os.WriteFile(real, []byte(`{"x":1}`), 0o644), os.Symlink("real", link), os.Symlink("link2", dangling), os.Symlink("made", filepath.Join(dir, "link2"))); err != nil {
+	plain, link, dangling := filepath.Join(dir, "real"), filepath.Join(dir, "link"), filepath.Join(dir, "dangling")
+	if err := errors.Join(os.WriteFile(plain, []byte(`{"x":1}`), 0o644), os.Symlink("real", link), os.Symlink("link2", dangling), os.Symlink("made", filepath.Join(dir, "link2"))); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{link, dangling} {
@@ -85,7 +85,7 @@ func TestLinksStay(t *testing.T) {
 			t.Errorf("%s is no link any more: %v", path, err)
 		}
 	}
-	fileIs(t, real, "{\n\t\"x\": 1,\n\t\"auths\": {\n\t\t\"a\": {\n\t\t\t\"auth\": \"dTpw\"\n\t\t}\n\t}\n}\n")
+	fileIs(t, plain, "{\n\t\"x\": 1,\n\t\"auths\": {\n\t\t\"a\": {\n\t\t\t\"auth\": \"dTpw\"\n\t\t}\n\t}\n}\n")
 	fileIs(t, filepath.Join(dir, "made"), "{\n\t\"auths\": {\n\t\t\"a\": {\n\t\t\t\"auth\": \"dTpw\"\n\t\t}\n\t}\n}\n")
 	if err := os.Symlink("loop", filepath.Join(dir, "loop")); err != nil {
 		t.Fatal(err)
@@ -222,8 +222,13 @@ func TestWriteNew(t *testing.T) {
 		force bool
 		want  error
 	}{
-		{"original", true, auth.ErrSameFile}, {"hard", true, auth.ErrSameFile}, {"soft", true, auth.ErrSameFile},
-		{"old", false, auth.ErrExists}, {"old", true, nil}, {"new", false, nil}, {"none/new", false, fs.ErrNotExist},
+		{"original", true, auth.ErrSameFile},
+		{"hard", true, auth.ErrSameFile},
+		{"soft", true, auth.ErrSameFile},
+		{"old", false, auth.ErrExists},
+		{"old", true, nil},
+		{"new", false, nil},
+		{"none/new", false, fs.ErrNotExist},
 	} {
 		err := auth.WriteNew(in(c.name), []byte("n"), c.force, in("missing"), in("original"))
 		if !errors.Is(err, c.want) || (err == nil) != (c.want == nil) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -56,17 +57,22 @@ func (s *terminal) see(text string) {
 	}
 }
 
-// hides waits until the terminal shows nothing of what is typed.
-func (s *terminal) hides(want bool) {
+// hidden reports whether the terminal shows nothing of what is typed.
+func (s *terminal) hidden() bool {
 	s.t.Helper()
-	for {
-		state, err := unix.IoctlGetTermios(int(s.tty.Fd()), unix.TCGETS)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		if hidden := state.Lflag&unix.ECHO == 0; hidden == want {
-			return
-		}
+	state, err := unix.IoctlGetTermios(int(s.tty.Fd()), unix.TCGETS)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return state.Lflag&unix.ECHO == 0
+}
+
+// hides waits until the terminal hides what is typed: a prompt is seen a
+// moment before.
+func (s *terminal) hides() {
+	s.t.Helper()
+	for !s.hidden() {
+		runtime.Gosched()
 	}
 }
 
@@ -98,13 +104,15 @@ func TestPasswordIsNotShown(t *testing.T) {
 	s.see("Username: ")
 	s.typeLine("me")
 	s.see("Password: ")
-	s.hides(true)
+	s.hides()
 	s.typeLine("geheim")
 	got := <-done
 	if got.err != nil || got.c != (auth.Credential{Username: "me", Password: "geheim"}) {
 		t.Errorf("read %v, %v", got.c, got.err)
 	}
-	s.hides(false)
+	if s.hidden() {
+		t.Error("the terminal still hides what is typed")
+	}
 	if strings.Contains(s.shown.String(), "geheim") {
 		t.Errorf("the screen shows the password: %q", s.shown.String())
 	}
@@ -116,13 +124,13 @@ func TestKnownUserIsOffered(t *testing.T) {
 	s.see("Username (known): ")
 	s.typeLine("")
 	s.see("Password: ")
-	s.hides(true)
+	s.hides()
 	s.typeLine("")
 	if got := <-done; !isUsage(got.err) {
 		t.Errorf("an empty password is %v", got.err)
 	}
 	done = s.ask(t.Context(), "given", "known")
-	s.hides(true)
+	s.hides()
 	s.typeLine("p")
 	if got := <-done; got.err != nil || got.c.Username != "given" {
 		t.Errorf("read %v, %v", got.c, got.err)
@@ -135,12 +143,14 @@ func TestInterruptWhileAsking(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := s.ask(ctx, "me", "")
 	s.see("Password: ")
-	s.hides(true)
+	s.hides()
 	stop()
 	if got := <-done; !errors.Is(got.err, context.Canceled) {
 		t.Errorf("interrupted: %v", got.err)
 	}
-	s.hides(false)
+	if s.hidden() {
+		t.Error("the terminal still hides what is typed")
+	}
 }
 
 func TestNobodyToAsk(t *testing.T) {
