@@ -265,7 +265,7 @@ var hints = []hintRow{
 	{is(syscall.ENOSPC), "the disk is full: make room and run the same command again; it goes on where it stopped"},
 	{is(syscall.EROFS, kv.ErrReadOnly), "the target is read-only: mount it for writing, or choose another directory"},
 	{as[*mirror.NoComponentsError], "name the repository that the components were mirrored to with --components"},
-	{is(installconfig.ErrCannotEdit), "write that part of the file one field a line, without anchors and aliases"},
+	{is(installconfig.ErrCannotEdit), "write that part of the file one field a line, without anchors and aliases, or put in by hand the sections that are printed"},
 	{as[*mirror.InternalRegistryError], "use a registry that takes pushes by digest: Quay, Harbor, Artifactory, Nexus, or airbridge serve"},
 	{on(repo.SideSource, as[*repo.CorruptError]), "the source sends content that is not what its digest says: check it with airbridge store verify, or copy it anew"},
 	{is(mirror.ErrOwnName), "a file called airbridge lies there, perhaps the program: move it away, as into airbridge-tool/"},

@@ -18,8 +18,8 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/ui"
 )
 
-// installChange gathers what the flags name.
-func (a *App) installChange(ctx context.Context, g *globalFlags, f *installConfigFlags) (installconfig.Change, error) {
+// installChange gathers what the flags name. content is the file as it is.
+func (a *App) installChange(ctx context.Context, g *globalFlags, f *installConfigFlags, content []byte) (installconfig.Change, error) {
 	u := a.ui(g)
 	c := installconfig.Change{Policy: f.policy}
 	found, err := a.installMirrors(ctx, g, f)
@@ -35,7 +35,13 @@ func (a *App) installChange(ctx context.Context, g *globalFlags, f *installConfi
 	if err := a.installAuthorities(u, f, &c); err != nil {
 		return c, err
 	}
-	return c, a.installSecret(ctx, u, f, &c)
+	if f.pullSecret == "" {
+		return c, nil
+	}
+	if c.PullSecret, err = f.readSecret(); err != nil {
+		return c, err
+	}
+	return c, a.checkSecret(ctx, u, f, mirrorRepositories(c.Sources, content))
 }
 
 // installMirrors reads the mirrors, from files or from the release in the mirror.
@@ -203,35 +209,35 @@ func (a *App) installAuthorities(u *ui.UI, f *installConfigFlags, c *installconf
 	return nil
 }
 
-// installSecret reads the pull secret and asks the mirrors what its account may do.
-func (a *App) installSecret(ctx context.Context, u *ui.UI, f *installConfigFlags, c *installconfig.Change) error {
-	if f.pullSecret == "" {
-		return nil
-	}
+// readSecret reads the pull secret for the cluster.
+func (f *installConfigFlags) readSecret() (string, error) {
 	content, err := readMost(f.pullSecret)
 	if err != nil {
-		return fmt.Errorf("reading --pull-secret: %w", err)
+		return "", fmt.Errorf("reading --pull-secret: %w", err)
 	}
 	secret, err := installconfig.ParsePullSecret(content)
 	if err != nil {
-		return &hinted{fmt.Errorf("--pull-secret %s: %w", f.pullSecret, err), hintOwnSecret}
+		return "", &hinted{fmt.Errorf("--pull-secret %s: %w", f.pullSecret, err), hintOwnSecret}
 	}
-	c.PullSecret = secret.JSON
-	mirrors := mirrorRepositories(c.Sources)
-	if len(mirrors) == 0 {
-		u.Warn("whether the account of %s may push could not be told, since no mirrors are given: if it may, all machines of the cluster can write to the mirror", f.pullSecret)
-		return nil
-	}
-	return a.checkSecret(ctx, u, f, mirrors)
+	return secret.JSON, nil
 }
 
-// mirrorRepositories are the mirrors, each once.
-func mirrorRepositories(sources []installconfig.Source) (out []ref.Ref) {
+// mirrorRepositories are the mirrors, each once: those that are put into the
+// file, else those that it has.
+func mirrorRepositories(sources []installconfig.Source, content []byte) (out []ref.Ref) {
+	var names []string
 	for _, s := range sources {
-		for _, name := range s.Mirrors {
-			if at, err := ref.Parse(name); err == nil && !slices.Contains(out, at.Canonical()) {
-				out = append(out, at.Canonical())
-			}
+		names = append(names, s.Mirrors...)
+	}
+	if rules, err := cluster.ParseMirrors("", content); err == nil && len(names) == 0 {
+		there, _ := rules.InstallSources()
+		for _, s := range there {
+			names = append(names, s.Mirrors...)
+		}
+	}
+	for _, name := range names {
+		if at, err := ref.Parse(name); err == nil && !slices.Contains(out, at.Canonical()) {
+			out = append(out, at.Canonical())
 		}
 	}
 	return out
@@ -241,6 +247,10 @@ func mirrorRepositories(sources []installconfig.Source) (out []ref.Ref) {
 // What cannot be told, because the mirror is not to be reached from here, is a
 // warning.
 func (a *App) checkSecret(ctx context.Context, u *ui.UI, f *installConfigFlags, mirrors []ref.Ref) error {
+	if len(mirrors) == 0 {
+		u.Warn("whether the account of %s may push could not be told, since no mirrors are given: if it may, all machines of the cluster can write to the mirror", f.pullSecret)
+		return nil
+	}
 	store, err := auth.Load(auth.Options{File: f.pullSecret, Getenv: func(string) string { return "" }})
 	if err != nil {
 		return err

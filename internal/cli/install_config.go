@@ -183,12 +183,13 @@ func (a *App) runInstallConfigMerge(ctx context.Context, g *globalFlags, f *inst
 	if err != nil {
 		return fmt.Errorf("reading the install config: %w", err)
 	}
-	change, err := a.installChange(ctx, g, f)
+	change, err := a.installChange(ctx, g, f, content)
 	if err != nil {
 		return err
 	}
 	result, err := installconfig.Merge(content, change)
 	if err != nil {
+		u.Result(plainSections(change))
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	if !f.dryRun {
@@ -198,6 +199,15 @@ func (a *App) runInstallConfigMerge(ctx context.Context, g *globalFlags, f *inst
 	}
 	f.tell(u, file, result)
 	return nil
+}
+
+// plainSections are the sections for a file that cannot be edited.
+func plainSections(change installconfig.Change) string {
+	result, err := installconfig.Merge([]byte("apiVersion: v1\n"), change)
+	if err != nil {
+		return ""
+	}
+	return string(result.Sections)
 }
 
 // write writes the result where it goes. A file that has it all is left alone.

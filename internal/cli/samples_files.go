@@ -157,6 +157,7 @@ func (s *session) endSamples(f *samplesFlags, e sampleEnd) error {
 // the medium stays known.
 func (s *session) endOnMedium(f *samplesFlags, e sampleEnd) error {
 	path := filepath.Join(f.dirs.to, e.configMap.FileName())
+	e.configMap.Record = nil // of another medium, if it came from one
 	if content, err := readMost(path); err == nil {
 		if before, err := samples.Parse(content); err == nil {
 			e.configMap.Take(before)
