@@ -1,0 +1,215 @@
+package catalog
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/airbridge-dev/airbridge/internal/ref"
+)
+
+// Naming says how the images of a catalog are called where they go (oc.md 15.3).
+type Naming struct {
+	// Index is the index image as the user names it: in a registry, or in a
+	// directory that an earlier run filled.
+	Index ref.Ref
+	// Original is the index image's name where it came from first, zero where
+	// that is not known. For an Index in a registry it is left out: its own name
+	// is taken, unless the image is in its destination already.
+	Original ref.Ref
+	// Dest is the registry or directory, with or without a repository, that
+	// everything goes below.
+	Dest ref.Ref
+	// Max is how many elements a path in a registry may have, its first ones
+	// included; 0 is no limit. In directories there is none.
+	Max int
+	// Memory is what the medium knows about its catalog; nil where the Index is
+	// in a registry, and for media of oc.
+	Memory *Memory
+}
+
+// Name is one image and where it goes.
+type Name struct {
+	Image Image // as the catalog names it; the zero value for the index image
+	// Original is what clusters know the image by; zero for an index image of
+	// unknown origin.
+	Original ref.Ref
+	// Source is where the image is read, with a tag or a digest.
+	Source ref.Ref
+	// Destination has a tag and no digest, but for an index image that stays
+	// where it is (Names.InPlace), which is named as the user did.
+	Destination ref.Ref
+}
+
+// Names are the images of a catalog with their names.
+type Names struct {
+	Index Name
+	// InPlace says that the index image is at its destination already, so that
+	// there is nothing to copy: it was read from there.
+	InPlace bool
+	// Named is the reference that objects are called after, with RepositoryName:
+	// the index image's own, or where it went to if it came from a medium, which
+	// is what the run with --manifests-only sees.
+	Named ref.Ref
+	// Images are the related images, by their originals.
+	Images []Name
+	// Collisions are the images whose name is not the usual one.
+	Collisions []Collision
+	// Refused are those that have no name. They are in no other list.
+	Refused []Refusal
+}
+
+// Collision is an image whose usual name another one has.
+type Collision struct {
+	Kept, Moved ref.Ref // the images, by their originals
+	Usual, Name ref.Ref // what both would have been called, and what the moved one is
+}
+
+// String says what happened, for a warning.
+func (c Collision) String() string {
+	return fmt.Sprintf("%s and %s would both become %s: the latter becomes %s", c.Kept, c.Moved, c.Usual, c.Name)
+}
+
+// Refusal is an image that cannot be named.
+type Refusal struct {
+	Image Image
+	Err   error
+}
+
+// Names names a catalog's index image and the images that it names. The result
+// does not depend on the order of the images. The error is one of the index
+// image or of Max; images that cannot be named are in Refused.
+func (n Naming) Names(images []Image) (Names, error) {
+	if n.Dest.Scheme != ref.Registry {
+		n.Max = 0 // the names are wanted again, whole, when the medium is read
+	}
+	out, err := n.index()
+	if err != nil {
+		return Names{}, err
+	}
+	below := n.Dest
+	if n.Dest.Scheme != ref.Registry {
+		below = out.Index.Destination.Repository()
+	}
+	g := gathering{taken: map[ref.Ref]ref.Ref{out.Index.Destination.Canonical(): out.origin()}}
+	for _, image := range images {
+		g.parse(image)
+	}
+	g.mount(below, n.Max)
+	for i := range g.names {
+		g.names[i].Source = n.source(g.names[i].Original)
+	}
+	out.Images, out.Collisions, out.Refused = g.names, g.collisions, g.refused
+	return out, nil
+}
+
+// origin is the index image's oldest known name.
+func (n *Names) origin() ref.Ref {
+	if n.Index.Original.IsZero() {
+		return n.Index.Source
+	}
+	return n.Index.Original
+}
+
+// index names the index image.
+func (n Naming) index() (Names, error) {
+	out := Names{Index: Name{Original: n.Original, Source: n.Index.WithDefaultTag()}, InPlace: n.inPlace()}
+	if out.InPlace {
+		out.Index.Destination = out.Index.Source
+		out.Named = out.Index.Destination
+		return out, nil
+	}
+	var err error
+	if out.Index.Destination, err = Mount(n.Index, n.Dest, n.Max); err != nil {
+		return out, fmt.Errorf("naming the index image: %w", err)
+	}
+	out.Named = out.Index.Destination
+	if n.Index.Scheme == ref.Registry {
+		out.Index.Original, out.Named = out.Index.Source.Canonical(), n.Index
+	}
+	return out, nil
+}
+
+// inPlace reports whether the index image is below the destination already. It
+// stays there: oc names it a second time, and then its catalog source points
+// at an image that nobody pushed (oc.md W5).
+func (n Naming) inPlace() bool {
+	at, dest := n.Index.Canonical(), n.Dest.Canonical()
+	if at.Scheme != ref.Registry || dest.Scheme != ref.Registry || at.Host != dest.Host {
+		return false
+	}
+	return dest.Path == "" || strings.HasPrefix(at.Path+"/", dest.Path+"/")
+}
+
+// source is where a related image is read: its original place, or the medium
+// that the index image is on.
+func (n Naming) source(original ref.Ref) ref.Ref {
+	if n.Index.Scheme == ref.Registry {
+		return original
+	}
+	if at, ok := n.Memory.Find(original); ok {
+		return n.onMedium(at, original)
+	}
+	at, err := Mount(original, n.Index.Repository(), 0)
+	if err != nil {
+		return original // no medium has it: a name that long cannot have been written
+	}
+	return n.onMedium(at, original)
+}
+
+// onMedium is a place of the medium, by digest where the original has one, as
+// oc asks for it.
+func (n Naming) onMedium(at, original ref.Ref) ref.Ref {
+	at.Scheme, at.Label = n.Index.Scheme, n.Index.Label
+	if !original.Digest.IsZero() {
+		return at.WithDigest(original.Digest)
+	}
+	return at
+}
+
+// MappingText is a file for "image mirror -f": SRC=DST a line, the destination
+// with a tag, because registries delete what has none, sorted. An index image
+// that is at its destination already has no line.
+func (n Names) MappingText() []byte {
+	lines := make([]string, 0, len(n.Images)+1)
+	for _, name := range n.All() {
+		if name.Source != name.Destination {
+			lines = append(lines, name.Source.String()+"="+name.Destination.String()+"\n")
+		}
+	}
+	slices.Sort(lines)
+	return []byte(strings.Join(lines, ""))
+}
+
+// All are the index image and the related images.
+func (n Names) All() []Name { return append([]Name{n.Index}, n.Images...) }
+
+// byOriginal is the order of images: of the catalog's words for one image, the
+// first in the order of the alphabet.
+func byOriginal(a, b Name) int {
+	return cmp.Or(
+		strings.Compare(a.Original.String(), b.Original.String()),
+		strings.Compare(a.Original.Tag, b.Original.Tag),
+		strings.Compare(a.Image.Ref, b.Image.Ref),
+	)
+}
+
+// parse reads the name that a catalog has for an image.
+func (g *gathering) parse(image Image) {
+	r, err := ref.Parse(image.Ref)
+	if err == nil {
+		err = r.RequireRepository()
+	}
+	if err == nil && r.Scheme != ref.Registry {
+		err = fmt.Errorf("%.300q is not in a registry", image.Ref)
+	}
+	if err != nil {
+		g.refused = append(g.refused, Refusal{Image: image, Err: err})
+		return
+	}
+	g.found = append(g.found, found{image: image, written: r})
+}
+
+// tagOnly reports whether the tag is all that says which image is meant.
+func tagOnly(r ref.Ref) bool { return r.Digest.IsZero() }
