@@ -3,6 +3,7 @@ package sample
 import (
 	"bytes"
 	"encoding/binary"
+	"strings"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/patch"
@@ -10,7 +11,7 @@ import (
 
 // ToolRelease makes a release whose components carry programs where real ones
 // do (oc.md 13.3), and whose payload has manifests of several kinds. The programs
-// are a few kilobytes, with room for the values that are written into them.
+// have 120 KB and more, with room for the values that are written into them.
 func (m *Maker) ToolRelease(spec ReleaseSpec) *Release {
 	spec.manifests = toolManifests
 	r := m.Release(spec)
@@ -18,7 +19,7 @@ func (m *Maker) ToolRelease(spec ReleaseSpec) *Release {
 	base := m.Layer(spec.LayerSize)
 	for _, c := range toolComponents {
 		image := NewImage(ImageSpec{
-			Format: spec.Format, Platform: spec.Platform, Layers: []Blob{base, m.tools(c.files), m.Layer(spec.LayerSize)},
+			Format: spec.Format, Platform: spec.Platform, Layers: []Blob{base, m.tools(spec.Platform.Architecture, c.files), m.Layer(spec.LayerSize)},
 		})
 		r.set(Component{Name: c.name, Image: image})
 	}
@@ -62,27 +63,33 @@ var toolComponents = []struct {
 	{"cloud-credential-operator", []string{"usr/bin/ccoctl", "usr/bin/ccoctl.rhel9"}},
 }
 
-// tools makes a layer of programs.
-func (m *Maker) tools(paths []string) Blob {
+// tools makes a layer of programs. Those of the architecture of the image are
+// not the same for all.
+func (m *Maker) tools(arch string, paths []string) Blob {
 	var files []File
 	for _, path := range paths {
-		files = append(files, File{path, m.Program(path)})
+		name := path
+		if arch != AMD64.Architecture && strings.HasPrefix(path, "usr/bin/") {
+			name = arch + ":" + path
+		}
+		files = append(files, File{path, m.Program(name)})
 	}
 	return Files(files...)
 }
 
-// Program makes a program as it lies in a release under a path: text of its own
+// Program makes a program as it lies in a release under a path, with "arm64:"
+// before that of one for another architecture than amd64: text of its own
 // and room for what is written into its kind. Those for macOS can be signed.
 func (m *Maker) Program(path string) []byte {
 	var b bytes.Buffer
 	b.WriteString("program " + path + "\n")
-	b.Write(bytes.Repeat([]byte{0, 'X', '_', 'R'}, 1000))
+	b.Write(bytes.Repeat([]byte{0, 'X', '_', 'R'}, 30_000)) // more than is withheld of what is not verified yet
 	for _, marker := range markersOf(path) {
 		b.Write(marker)
 		b.Write(bytes.Repeat([]byte{0x7f, 0}, 500))
 	}
 	b.WriteString("end of " + path + "\n")
-	if bytes.Contains([]byte(path), []byte("/mac")) {
+	if strings.Contains(path, "/mac") {
 		return machO(b.Bytes())
 	}
 	return b.Bytes()
@@ -91,9 +98,9 @@ func (m *Maker) Program(path string) []byte {
 func markersOf(path string) [][]byte {
 	image, version, arch := patch.ReleaseImage("").Marker, patch.Version("").Marker, patch.Architecture("").Marker
 	switch {
-	case bytes.HasSuffix([]byte(path), []byte("openshift-install")):
+	case strings.HasSuffix(path, "openshift-install"):
 		return [][]byte{arch, image, version}
-	case bytes.Contains([]byte(path), []byte("/oc")):
+	case strings.Contains(path, "/oc"):
 		return [][]byte{version}
 	}
 	return nil
