@@ -2,6 +2,7 @@ package installconfig_test
 
 import (
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -71,14 +72,7 @@ func TestMergeLeavesTheRest(t *testing.T) {
 }
 
 func isTouched(part string) bool {
-	for _, ways := range touched {
-		for _, way := range ways {
-			if part == way {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(touched, func(ways []string) bool { return slices.Contains(ways, part) })
 }
 
 func checkValues(t *testing.T, text string) {
