@@ -179,6 +179,9 @@ func (a *App) runMerge(ctx context.Context, u *ui.UI, f *mergeFlags) error {
 		return err
 	}
 	u.Result(fmt.Sprintf("%s: %s\n", f.to, strings.Join(d.Keys(), ", ")))
+	if f.registry != "" {
+		u.Info("use it to mirror, with -a %s; for the cluster, airbridge pull-secret cluster makes one that cannot write to the mirror", f.to)
+	}
 	return nil
 }
 
