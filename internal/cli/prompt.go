@@ -61,6 +61,7 @@ func (a *App) askLine(ctx context.Context, f *os.File, known string) (string, er
 		return strings.TrimRight(line, "\r\n"), err
 	})
 	if err != nil {
+		fmt.Fprintln(a.Stderr) // no answer has ended the line
 		return "", fmt.Errorf("reading the user name: %w", err)
 	}
 	if line == "" {
