@@ -89,6 +89,7 @@ func (m *mounting) repository(repository ref.Ref, images []found) {
 		}
 		usual, named = append(usual, at), append(named, f)
 	}
+	kept := m.holder(usual)
 	at, err := m.free(usual, func(at ref.Ref, salt string) ref.Ref {
 		return at.WithPath(at.Path + "-" + fingerprint(repository.String()+salt))
 	})
@@ -97,7 +98,8 @@ func (m *mounting) repository(repository ref.Ref, images []found) {
 			m.refuse(f, err)
 			continue
 		}
-		m.name(f, usual[i], at[i])
+		m.name(f, at[i])
+		m.moved(f, usual[i], at[i], kept)
 	}
 }
 
@@ -108,6 +110,7 @@ func (m *mounting) pinned(f found) {
 		m.refuse(f, err)
 		return
 	}
+	kept := m.holder([]ref.Ref{usual})
 	at, err := m.free([]ref.Ref{usual}, func(at ref.Ref, salt string) ref.Ref {
 		print := fingerprint(f.original().String() + salt)
 		return at.WithTag(at.Tag[:min(len(at.Tag), maxTag-len(print)-1)] + "-" + print)
@@ -116,7 +119,8 @@ func (m *mounting) pinned(f found) {
 		m.refuse(f, err)
 		return
 	}
-	m.name(f, usual, at[0])
+	m.name(f, at[0])
+	m.moved(f, usual, at[0], kept)
 }
 
 // maxTag is the longest tag.
@@ -154,12 +158,24 @@ func (m *mounting) refuse(f found, err error) {
 	m.refused = append(m.refused, Refusal{Image: f.image, Err: err})
 }
 
-func (m *mounting) name(f found, usual, at ref.Ref) {
-	original := f.original()
-	m.taken[at.Canonical()] = original
-	m.names = append(m.names, Name{Image: f.image, Original: original, Destination: at})
+// holder is the first image that has one of the names, zero if none has.
+func (m *mounting) holder(names []ref.Ref) ref.Ref {
+	for _, at := range names {
+		if original, taken := m.taken[at.Canonical()]; taken {
+			return original
+		}
+	}
+	return ref.Ref{}
+}
+
+func (m *mounting) name(f found, at ref.Ref) {
+	m.taken[at.Canonical()] = f.original()
+	m.names = append(m.names, Name{Image: f.image, Original: f.original(), Destination: at})
+}
+
+func (m *mounting) moved(f found, usual, at, kept ref.Ref) {
 	if at != usual {
-		m.collisions = append(m.collisions, Collision{Kept: m.taken[usual.Canonical()], Moved: original, Usual: usual, Name: at})
+		m.collisions = append(m.collisions, Collision{Kept: kept, Moved: f.original(), Usual: usual, Name: at})
 	}
 }
 

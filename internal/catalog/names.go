@@ -60,15 +60,16 @@ type Names struct {
 	Refused []Refusal
 }
 
-// Collision is an image whose usual name another one has.
+// Collision is an image that gets another name than the usual one, because an
+// image has that already. Of images known by a tag, a whole repository moves.
 type Collision struct {
 	Kept, Moved ref.Ref // the images, by their originals
-	Usual, Name ref.Ref // what both would have been called, and what the moved one is
+	Usual, Name ref.Ref // what the moved one is usually called, and what it is called
 }
 
 // String says what happened, for a warning.
 func (c Collision) String() string {
-	return fmt.Sprintf("%s and %s would both become %s: the latter becomes %s", c.Kept, c.Moved, c.Usual, c.Name)
+	return fmt.Sprintf("%s becomes %s and not %s, to be apart from %s", c.Moved, c.Name, c.Usual, c.Kept)
 }
 
 // Refusal is an image that cannot be named.
