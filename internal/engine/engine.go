@@ -50,7 +50,7 @@ func Execute(ctx context.Context, p *plan.Plan, regs Registries, o Options) (*Re
 	r.flights.Wait() // those of images that were cut end a little later
 	// What is complete is kept also when the run was cut: the next one goes on there.
 	if cerr := r.checkpoint(ctx); cerr != nil {
-		r.report.Copied, r.report.Attached = 0, 0
+		r.report.Copied, r.report.Attached, r.report.Done = 0, 0, nil
 		return r.report, cerr
 	}
 	return r.report, err
@@ -242,6 +242,7 @@ func (r *run) item(ctx context.Context, item *plan.Item) error {
 // finish counts an image that is wholly there.
 func (r *run) finish(item *plan.Item, copied bool) {
 	r.mu.Lock()
+	r.report.Done = append(r.report.Done, item)
 	switch {
 	case !copied:
 	case item.Subject.IsZero():

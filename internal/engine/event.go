@@ -49,6 +49,8 @@ type Report struct {
 	Manifests, Sent, Mounted, Present int
 	Bytes                             int64
 	Failures                          []Failure
+	// Done are the items that all their targets hold, those that did before too.
+	Done []*plan.Item
 }
 
 // Failed counts the images asked for, and what is attached to images, with

@@ -120,8 +120,26 @@ func Plan(ctx context.Context, regs *Registries, wishes []Wish, o PlanOptions) (
 	if o.ContinueOnError {
 		holdBack(wishes, items, failed)
 	}
+	for i, err := range failed {
+		if err != nil {
+			failed[i] = &WishError{Source: wishes[i].Source, Err: err}
+		}
+	}
 	return gather(items, skipped, failed, attached)
 }
+
+// WishError is why an image could not be planned. It says which image it was
+// that was asked for, where Err may be about a place that many go to.
+type WishError struct {
+	Source ref.Ref // of the wish
+	Err    error
+}
+
+// Error implements error.
+func (e *WishError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *WishError) Unwrap() error { return e.Err }
 
 // holdBack makes failures of the release images whose components could not be
 // planned: the others go on, but a release must not be found without them.
