@@ -120,7 +120,9 @@ func (f *releaseExtractFlags) check(args []string) error {
 		}
 	case len(args) == 0 && f.from == "":
 		return usagef("must specify an image containing a release payload with --from: no cluster is contacted")
-	case f.to != "." && f.to != "" && f.file != "":
+	case f.to == "":
+		return usagef("--to names no directory")
+	case f.to != "." && f.file != "":
 		return usagef("only one of --to and --file may be set")
 	case !programs && (f.commandOS != "" || f.pullSpec != ""):
 		return usagef("--command-os and --pull-spec are only supported with --command or --tools")

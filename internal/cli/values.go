@@ -33,7 +33,7 @@ func checkValues(cmd *cobra.Command, u *ui.UI) (err error) {
 			u.Warn("the value of %s is empty: is a shell variable unset?", flagName(f))
 		case len(value) > 1 && strings.HasPrefix(value, "-") && err == nil:
 			err = flagError(flagName(f), value, fmt.Errorf("%s has the value %q, which is a flag", flagName(f), value))
-		case isNewAtTop(f.Name, value):
+		case isNewAtTop(f.Name, value) && !onlyReads(cmd):
 			u.Warn("%s=%s is made at the top of the file system: if that is not meant, a shell variable before it is unset", flagName(f), value)
 		}
 	})
@@ -57,6 +57,10 @@ func isNewAtTop(flag, dir string) bool {
 	_, err := os.Stat(dir)
 	return errors.Is(err, fs.ErrNotExist)
 }
+
+// onlyReads reports whether a command makes no directories of images: its --dir
+// is read, and one that is not there is an error anyway.
+func onlyReads(cmd *cobra.Command) bool { return cmd.Flag("from-dir") == nil }
 
 // flagError is an error in a flag's value.
 func flagError(flag, value string, err error) error {
