@@ -1,0 +1,308 @@
+package catalog
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// lack is a need of a kept bundle that no kept bundle meets.
+type lack struct {
+	by *Bundle
+	need
+}
+
+// depend sees to it that what kept bundles need is kept too: it is an error, or
+// added, again and again until nothing is missing. Each round adds a bundle, so
+// that comes to an end.
+func (s *selector) depend() error {
+	for {
+		lacks := s.lacks()
+		if len(lacks) == 0 {
+			return nil
+		}
+		// A package has to be in a certain version: it is chosen before others are
+		// looked for that offer an API.
+		slices.SortStableFunc(lacks, func(a, b lack) int { return cmp.Compare(b.pkg, a.pkg) })
+		var errs []error
+		for _, l := range lacks {
+			if len(l.unmet(s.meter())) > 0 { // by what was added just now
+				errs = append(errs, s.resolve(l))
+			}
+		}
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+	}
+}
+
+// lacks returns what is missing, each need once.
+func (s *selector) lacks() []lack {
+	met := s.meter()
+	var out []lack
+	told := map[string]bool{}
+	for _, f := range s.keptFacts() {
+		s.noteUnclear(f)
+		for _, n := range f.needs {
+			for _, part := range n.unmet(met) {
+				if text := part.String(); !told[text] {
+					told[text] = true
+					out = append(out, lack{f.bundle, part})
+				}
+			}
+		}
+	}
+	return out
+}
+
+// meter tells whether one of the bundles that are kept now meets a need.
+func (s *selector) meter() func(need) bool {
+	kept := s.keptFacts()
+	return func(n need) bool {
+		return slices.ContainsFunc(kept, func(f *facts) bool { return f.meets(n) })
+	}
+}
+
+func (s *selector) noteUnclear(f *facts) {
+	for _, text := range f.unclear {
+		note := fmt.Sprintf("package %s: whether bundle %s has all that it needs is not known: %s", f.bundle.Package, f.bundle.Name, text)
+		if !slices.Contains(s.notes, note) {
+			s.notes = append(s.notes, note)
+		}
+	}
+}
+
+// keptFacts returns the facts of the kept bundles, by package and name.
+func (s *selector) keptFacts() []*facts {
+	var out []*facts
+	for _, pkg := range slices.Sorted(maps.Keys(s.picked)) {
+		names := map[string]bool{}
+		for _, c := range s.picked[pkg].channels {
+			maps.Copy(names, c.kept())
+		}
+		for _, name := range slices.Sorted(maps.Keys(names)) {
+			if b := s.picked[pkg].bundles[name]; b != nil {
+				out = append(out, s.factsOf(b))
+			}
+		}
+	}
+	return out
+}
+
+func (s *selector) factsOf(b *Bundle) *facts {
+	f := s.facts[b]
+	if f == nil {
+		f = newFacts(b)
+		s.facts[b] = f
+	}
+	return f
+}
+
+// resolve adds what is missing, or says where it could come from.
+func (s *selector) resolve(l lack) error {
+	offers := s.offers(l.need)
+	switch {
+	case len(offers) == 0:
+		return selectError{ErrUnmet, fmt.Sprintf("package %s: bundle %s needs %s, which the catalog does not have%s", l.by.Package, l.by.Name, l.need, s.instead(l.need))}
+	case !s.options.WithDependencies:
+		return selectError{ErrDependency, fmt.Sprintf("package %s: bundle %s needs %s, which is not among what is wanted; in the catalog %s", l.by.Package, l.by.Name, l.need, offeredBy(offers))}
+	}
+	return s.add(offers[0], l)
+}
+
+// instead says what there is of a package that has no fitting version.
+func (s *selector) instead(n need) string {
+	if shelf := s.shelves[n.pkg]; n.pkg != "" && shelf != nil {
+		return fmt.Sprintf("; it has %s", some(shelf.versions(nil)))
+	}
+	return ""
+}
+
+// offer is a bundle that meets a need, or a part of it.
+type offer struct {
+	*shelf
+	graph  *upgrades
+	bundle *facts
+	class  int // the lower the better
+}
+
+// The classes of offers. Heads are what OLM installs when it is left to itself.
+const (
+	defaultHead = iota
+	otherHead
+	inDefault
+	inOther
+)
+
+// offers returns the bundles that meet a need, the best first. Of alternatives
+// it is those of the first that the catalog has all of; of several needs those
+// of the first, since the others are missing in the next round.
+func (s *selector) offers(n need) []offer {
+	switch {
+	case n.any != nil:
+		for _, part := range n.any {
+			if o := s.offers(part); len(o) > 0 {
+				return o
+			}
+		}
+		return nil
+	case n.all != nil:
+		return s.offersOfAll(n.all)
+	}
+	var out []offer
+	for _, name := range s.shelves.names() {
+		if n.pkg == "" || n.pkg == name {
+			out = append(out, s.offersOf(name, n)...)
+		}
+	}
+	slices.SortStableFunc(out, s.compare)
+	return out
+}
+
+// offersOfAll returns what meets the first need that is not met, if the catalog
+// has something for each.
+func (s *selector) offersOfAll(needs []need) []offer {
+	met := s.meter()
+	var out []offer
+	for _, n := range needs {
+		for _, m := range n.unmet(met) {
+			found := s.offers(m)
+			if len(found) == 0 {
+				return nil
+			}
+			if out == nil {
+				out = found
+			}
+		}
+	}
+	return out
+}
+
+// offersOf returns what one package offers, in channels that are in order.
+func (s *selector) offersOf(name string, n need) []offer {
+	shelf, err := s.shelves.find(name)
+	if err != nil {
+		return nil
+	}
+	var out []offer
+	for _, channel := range shelf.channelNames() {
+		g, err := shelf.graph(channel)
+		if err != nil {
+			continue
+		}
+		for _, entry := range g.inOrder() {
+			b := shelf.bundles[entry]
+			if b == nil || !s.factsOf(b).meets(n) {
+				continue
+			}
+			out = append(out, offer{shelf, g, s.factsOf(b), s.class(shelf, g, entry)})
+		}
+	}
+	return out
+}
+
+func (s *selector) class(shelf *shelf, g *upgrades, entry string) int {
+	inDefaultChannel := g.Name == s.defaultOf(shelf)
+	switch head := entry == g.head(); {
+	case head && inDefaultChannel:
+		return defaultHead
+	case head:
+		return otherHead
+	case inDefaultChannel:
+		return inDefault
+	}
+	return inOther
+}
+
+// defaultOf returns the default channel that a package will have.
+func (s *selector) defaultOf(shelf *shelf) string {
+	if chosen := s.options.DefaultChannels[shelf.name]; chosen != "" {
+		return chosen
+	}
+	return shelf.packages[0].DefaultChannel
+}
+
+// compare orders offers: packages that are kept anyway, heads, the newest
+// version. Names decide last, so that the same catalog gives the same result.
+func (s *selector) compare(a, b offer) int {
+	return cmp.Or(
+		cmp.Compare(s.distanceOf(a), s.distanceOf(b)),
+		cmp.Compare(a.class, b.class),
+		cmp.Compare(a.shelf.name, b.shelf.name),
+		b.bundle.version.Compare(a.bundle.version),
+		cmp.Compare(a.graph.Name, b.graph.Name),
+	)
+}
+
+// distanceOf is 0 for packages that are kept anyway.
+func (s *selector) distanceOf(o offer) int {
+	if s.picked[o.shelf.name] != nil {
+		return 0
+	}
+	return 1
+}
+
+// add keeps the bundle of an offer.
+func (s *selector) add(o offer, l lack) error {
+	c, name := s.picked[o.shelf.name], o.bundle.bundle.Name
+	if c == nil {
+		return s.addPackage(o, l)
+	}
+	s.notes = append(s.notes, fmt.Sprintf("package %s: %s of channel %s is added, because bundle %s needs %s", c.name, name, o.graph.Name, l.by.Name, l.need))
+	c.add(o.graph, name)
+	if !c.channels[o.graph.Name].kept()[name] {
+		return selectError{ErrBroken, fmt.Sprintf("package %s: bundle %s, which %s needs, cannot be added: no upgrades of channel %s lead to it", c.name, name, l.by.Name, o.graph.Name)}
+	}
+	return nil
+}
+
+// addPackage keeps the bundle of an offer, and with it the head of the default
+// channel, because OLM takes no package without that channel.
+func (s *selector) addPackage(o offer, l lack) error {
+	c := &choices{shelf: o.shelf, channels: map[string]*choice{}, neededBy: l.by.Name}
+	s.picked[o.shelf.name] = c
+	s.notes = append(s.notes, fmt.Sprintf("package %s is added, because bundle %s needs %s", c.name, l.by.Name, l.need))
+	c.add(o.graph, o.bundle.bundle.Name)
+	channel := s.defaultOf(o.shelf)
+	if channel == "" || c.channels[channel] != nil {
+		return nil // what is wrong is told at the end
+	}
+	g, err := o.shelf.graph(channel)
+	if err != nil {
+		return err
+	}
+	c.add(g, g.head())
+	return nil
+}
+
+// add keeps one more entry of a channel.
+func (c *choices) add(g *upgrades, entry string) {
+	found := c.channels[g.Name]
+	if found == nil {
+		found = &choice{upgrades: g, targets: map[string]bool{}, alone: true}
+		c.channels[g.Name] = found
+	}
+	found.targets[entry] = true
+}
+
+// offeredBy says which packages have what is missing.
+func offeredBy(offers []offer) string {
+	names := offered(offers)
+	verb := "has it"
+	if len(names) > 1 {
+		verb = "have it"
+	}
+	best := offers[0]
+	return fmt.Sprintf("%s %s (%s in channel %s)", some(names), verb, best.bundle.bundle.Name, best.graph.Name)
+}
+
+// offered returns the packages of offers, sorted.
+func offered(offers []offer) []string {
+	names := map[string]bool{}
+	for _, o := range offers {
+		names[o.shelf.name] = true
+	}
+	return slices.Sorted(maps.Keys(names))
+}

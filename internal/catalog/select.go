@@ -1,0 +1,241 @@
+package catalog
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// The reasons why a catalog cannot be had as it is wanted. What is wrong and
+// what exists instead is in the text.
+var (
+	// ErrNotInCatalog: there is no such package, channel or version.
+	ErrNotInCatalog = errors.New("not in the catalog")
+	// ErrBroken: the catalog does not hold together there, and OLM would not
+	// take it.
+	ErrBroken = errors.New("the catalog is broken")
+	// ErrDefaultChannel: the default channel of a package is not wanted, and no
+	// other is named to take its place.
+	ErrDefaultChannel = errors.New("the default channel is missing")
+	// ErrDependency: a bundle needs what is in the catalog, but not wanted.
+	ErrDependency = errors.New("a dependency is missing")
+	// ErrUnmet: a bundle needs what the catalog does not have.
+	ErrUnmet = errors.New("a dependency cannot be met")
+)
+
+// selectError is an error with a reason, which is not in its text.
+type selectError struct {
+	reason error
+	text   string
+}
+
+// Error implements error.
+func (e selectError) Error() string { return e.text }
+func (e selectError) Unwrap() error { return e.reason }
+
+// SelectOptions says how a catalog is reduced.
+type SelectOptions struct {
+	// WithDependencies adds what the wanted bundles need.
+	WithDependencies bool
+	// DefaultChannels are the default channels that packages get, by package.
+	DefaultChannels map[string]string
+}
+
+// Selection says what was selected.
+type Selection struct {
+	Packages []Selected `json:"packages"` // by name
+	// Notes are what the user should know: versions that come along although
+	// they were not wanted, dependencies that cannot be checked.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// Selected is a package of a selection.
+type Selected struct {
+	Package        string            `json:"package"`
+	DefaultChannel string            `json:"defaultChannel"`
+	Channels       []SelectedChannel `json:"channels"` // by name
+	// NeededBy is the bundle that the package was added for, "" where it was wanted.
+	NeededBy string `json:"neededBy,omitempty"`
+}
+
+// SelectedChannel is a channel of a selection, with its bundles from the head down.
+type SelectedChannel struct {
+	Name    string   `json:"name"`
+	Head    string   `json:"head"`
+	Bundles []string `json:"bundles"`
+}
+
+// choice is what is kept of one channel.
+type choice struct {
+	*upgrades
+	targets map[string]bool // the entries that it is about
+	alone   bool            // the only target comes without what leads to it
+	all     bool
+}
+
+// kept returns the names of the entries that are kept.
+func (c *choice) kept() map[string]bool {
+	switch {
+	case c.all:
+		return c.targets
+	case c.alone && len(c.targets) == 1:
+		return c.targets
+	}
+	return c.span(c.targets)
+}
+
+// choices are what is kept of the channels of one package, by channel.
+type choices struct {
+	*shelf
+	channels map[string]*choice
+	neededBy string
+}
+
+// selector makes a selection.
+type selector struct {
+	catalog *Catalog
+	options SelectOptions
+	shelves shelves
+	picked  map[string]*choices // by package
+	facts   map[*Bundle]*facts
+	notes   []string
+}
+
+// Select returns the part of a catalog that is wanted, with everything that
+// OLM asks of a catalog: each channel has one head and is connected, each
+// package has its default channel, each entry its bundle. Several things may be
+// wanted of a package: what is said of a channel comes before what is said of
+// every channel. Documents that belong to no package are kept. If nothing is
+// wanted, the catalog stays whole and is not looked into.
+//
+// What an entry replaces and skips stays as it is written, although the catalog
+// may not have it any more: OLM takes that at the end of a chain, and clusters
+// that run such a version find their way to the new one by it.
+//
+// The errors, one for each package at least, match ErrNotInCatalog, ErrBroken,
+// ErrDefaultChannel, ErrDependency or ErrUnmet.
+func Select(c *Catalog, want []Wanted, o SelectOptions) (*Catalog, Selection, error) {
+	if len(want) == 0 {
+		return c, Selection{}, nil
+	}
+	s := &selector{catalog: c, options: o, shelves: newShelves(c), picked: map[string]*choices{}, facts: map[*Bundle]*facts{}}
+	if err := s.pickAll(want); err != nil {
+		return nil, Selection{}, err
+	}
+	if err := s.depend(); err != nil {
+		return nil, Selection{}, err
+	}
+	return s.finish()
+}
+
+// pickAll chooses what is wanted of each package.
+func (s *selector) pickAll(want []Wanted) error {
+	byName := map[string][]Wanted{}
+	for _, w := range want {
+		byName[w.Package] = append(byName[w.Package], w)
+	}
+	if every := byName[EveryPackage]; every != nil {
+		delete(byName, EveryPackage)
+		for _, name := range s.shelves.names() {
+			if byName[name] == nil {
+				byName[name] = every
+			}
+		}
+	}
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		errs = append(errs, s.pick(name, byName[name]))
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.options.DefaultChannels)) {
+		if byName[name] == nil {
+			errs = append(errs, selectError{ErrDefaultChannel, fmt.Sprintf("package %s: it is given a default channel, but is not wanted", name)})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// pick chooses what is wanted of one package.
+func (s *selector) pick(name string, want []Wanted) error {
+	shelf, err := s.shelves.find(name)
+	if err != nil {
+		return err
+	}
+	named, every, err := byChannel(want)
+	if err != nil {
+		return err
+	}
+	c := &choices{shelf: shelf, channels: map[string]*choice{}}
+	var errs []error
+	for _, channel := range slices.Sorted(maps.Keys(named)) {
+		errs = append(errs, s.pickChannel(c, named[channel], channel))
+	}
+	if every != nil {
+		for _, channel := range shelf.channelNames() {
+			if _, ok := named[channel]; !ok {
+				errs = append(errs, s.pickChannel(c, *every, channel))
+			}
+		}
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	if len(c.channels) == 0 {
+		return selectError{ErrNotInCatalog, fmt.Sprintf("package %s has no version %s; it has %s", name, every.versions(), some(shelf.versions(nil)))}
+	}
+	s.picked[name] = c
+	return nil
+}
+
+// byChannel sorts what is wanted of one package: of channels, and of every other.
+func byChannel(want []Wanted) (named map[string]Wanted, every *Wanted, err error) {
+	named = map[string]Wanted{}
+	for _, w := range want {
+		other, twice := named[w.Channel]
+		if twice && other != w {
+			return nil, nil, fmt.Errorf("%s and %s: of one channel only one range of versions can be wanted", other, w)
+		}
+		named[w.Channel] = w
+	}
+	if w, ok := named[""]; ok {
+		every = &w
+		delete(named, "")
+	}
+	return named, every, nil
+}
+
+// pickChannel chooses what is wanted of one channel. One that was not named and
+// has nothing of it is left out.
+func (s *selector) pickChannel(c *choices, w Wanted, channel string) error {
+	g, err := c.graph(channel)
+	if err != nil {
+		return err
+	}
+	found, err := c.targets(g, w)
+	if err != nil {
+		return err
+	}
+	if len(found.targets) > 0 {
+		c.channels[channel] = found
+		s.noteSpan(c, w, found)
+		return nil
+	}
+	if w.Channel != "" {
+		return selectError{ErrNotInCatalog, fmt.Sprintf("package %s: channel %s has no version %s; it has %s", c.name, channel, w.versions(), some(c.versions(g)))}
+	}
+	return nil
+}
+
+// noteSpan tells which versions come along although they are not wanted.
+func (s *selector) noteSpan(c *choices, w Wanted, found *choice) {
+	var extra []string
+	kept := found.kept()
+	for _, e := range found.Entries {
+		if kept[e.Name] && !found.targets[e.Name] {
+			extra = append(extra, e.Name)
+		}
+	}
+	if len(extra) > 0 {
+		s.notes = append(s.notes, fmt.Sprintf("package %s: channel %s keeps %s, which %s does not ask for, because the upgrades to what it asks for lead through it", c.name, found.Name, some(extra), w))
+	}
+}
