@@ -112,8 +112,8 @@ func (m *mounting) pinned(f found) {
 	}
 	kept := m.holder([]ref.Ref{usual})
 	at, err := m.free([]ref.Ref{usual}, func(at ref.Ref, salt string) ref.Ref {
-		print := fingerprint(f.original().String() + salt)
-		return at.WithTag(at.Tag[:min(len(at.Tag), maxTag-len(print)-1)] + "-" + print)
+		mark := "-" + fingerprint(f.original().String()+salt)
+		return at.WithTag(at.Tag[:min(len(at.Tag), maxTag-len(mark))] + mark)
 	})
 	if err != nil {
 		m.refuse(f, err)

@@ -36,8 +36,8 @@ func named(t *testing.T, n catalog.Naming, refs ...string) (catalog.Names, strin
 	return names, string(names.MappingText())
 }
 
-func naming(index, dest string, max int) catalog.Naming {
-	return catalog.Naming{Index: ref.MustParse(index), Dest: ref.MustParse(dest), Max: max}
+func naming(index, dest string, limit int) catalog.Naming {
+	return catalog.Naming{Index: ref.MustParse(index), Dest: ref.MustParse(dest), Max: limit}
 }
 
 // The three flows of the document, 3.7.2.

@@ -27,19 +27,19 @@ func HashTag(original string) string {
 
 // Mount returns where an image goes below a destination (oc.md 15.3): the
 // destination's path, then the image's, without its registry; where that has
-// more than max elements (0: any number), the last ones are joined with
+// more than limit elements (0: any number), the last ones are joined with
 // dashes. The result has a tag and no digest: the image's own tag, HashTag for
-// one with a digest alone, else "latest". The error says that max is 1 or
+// one with a digest alone, else "latest". The error says that limit is 1 or
 // less than 0, or that the name that comes out is not a repository's.
-func Mount(image, dest ref.Ref, max int) (ref.Ref, error) {
-	if max < 0 || max == 1 {
-		return ref.Ref{}, fmt.Errorf("%w, not %d", ErrMaxComponents, max)
+func Mount(image, dest ref.Ref, limit int) (ref.Ref, error) {
+	if limit < 0 || limit == 1 {
+		return ref.Ref{}, fmt.Errorf("%w, not %d", ErrMaxComponents, limit)
 	}
 	path := hubPath(image)
 	if dest.Path != "" {
 		path = dest.Path + "/" + path
 	}
-	out := dest.WithPath(flatten(path, max)).WithTag(mountTag(image))
+	out := dest.WithPath(flatten(path, limit)).WithTag(mountTag(image))
 	if err := oci.CheckName(out.Path); err != nil {
 		return ref.Ref{}, fmt.Errorf("%s below %s: %w", image, dest, err)
 	}
