@@ -45,9 +45,9 @@ type Reader struct {
 	Source repo.Source
 	Name   string           // of the image, for errors on its content
 	Layers []oci.Descriptor // the base first, as in the manifest
-	// Skip, if set, says of layers, by their place in Layers, that they are
-	// known not to have anything at the path.
-	Skip func(layer int, path string) bool
+	// Skip, if set, says that a layer, by its place in Layers, is known not to
+	// have anything at the path. found tells whether an upper one has.
+	Skip func(layer int, found bool) bool
 	// Keep, if set, says by its first 16 bytes whether a file is wanted.
 	Keep func(head []byte) bool
 	// Progress, if set, is told how many bytes of the layers opened so far were
@@ -148,7 +148,7 @@ func (t *tree) read() error {
 func (t *tree) pass() error {
 	for i := t.top - 1; i >= 0; i-- {
 		desc := t.r.Layers[i]
-		if desc.IsForeign() || t.r.Skip != nil && t.r.Skip(i, t.path) {
+		if desc.IsForeign() || t.r.Skip != nil && t.r.Skip(i, t.found) {
 			continue
 		}
 		t.layer, t.wipes = i, nil

@@ -207,7 +207,7 @@ func TestCorrupt(t *testing.T) {
 func TestKeepAndSkip(t *testing.T) {
 	r, b := image(layer("SQLite format 3\x00...", "a.db"), layer("other", "a", "b"), layer("SQLite format 3\x00...", "skipped"))
 	r.Keep = func(head []byte) bool { return string(head) == "SQLite format 3\x00" }
-	r.Skip = func(layer int, path string) bool { return layer == 2 && path == "." }
+	r.Skip = func(layer int, found bool) bool { return layer == 2 && !found }
 	got, err := extract(t, r, ".")
 	if err != nil || len(got) != 1 || got["a.db"] == "" || len(b.opened) != 2 {
 		t.Error(got, err, b.opened)

@@ -39,27 +39,50 @@ const Magic = "SQLite format 3\x00"
 // missing in databases of old versions is left empty. The error matches
 // ErrNoCatalog for a file that is something else.
 func Read(ctx context.Context, path string) (*catalog.Catalog, error) {
+	var c *catalog.Catalog
+	err := with(ctx, path, func(r *reader) error {
+		data, err := r.data(ctx)
+		if err != nil {
+			return err
+		}
+		c, err = data.catalog()
+		return err
+	})
+	return c, err
+}
+
+// Check returns nil for a file that is the database of a catalog, as far as its
+// tables tell. The error is as Read's.
+func Check(ctx context.Context, path string) error {
+	return with(ctx, path, func(*reader) error { return nil })
+}
+
+// with opens a database and looks at its tables.
+func with(ctx context.Context, path string, use func(*reader) error) error {
 	if err := checkMagic(path); err != nil {
-		return nil, err
+		return err
 	}
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	// immutable: no locks, no journal, no look at other files.
 	source := url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: "mode=ro&immutable=1&_query_only=1&" +
 		"_pragma=trusted_schema(0)&_pragma=cell_size_check(1)&_pragma=temp_store(2)&_pragma=mmap_size(0)"}
 	db, err := sql.Open("sqlite", source.String())
 	if err != nil {
-		return nil, fmt.Errorf("opening database: %w", err)
+		return fmt.Errorf("opening database: %w", err)
 	}
 	defer db.Close()
 	r := &reader{}
 	if r.conn, err = db.Conn(ctx); err != nil {
-		return nil, broken(err)
+		return broken(err)
 	}
 	defer r.conn.Close()
-	return r.read(ctx)
+	if err := r.open(ctx); err != nil {
+		return err
+	}
+	return use(r)
 }
 
 // checkMagic spares the library what is no database.
@@ -99,25 +122,22 @@ type reader struct {
 	bytes  int
 }
 
-func (r *reader) read(ctx context.Context) (*catalog.Catalog, error) {
+// open sets the limits and looks whether the tables of a catalog are there.
+func (r *reader) open(ctx context.Context) error {
 	for id, value := range map[int]int{limitLength: maxValue, limitSQL: 1 << 20, limitColumn: 200} {
 		if _, err := driver.Limit(r.conn, id, value); err != nil {
-			return nil, fmt.Errorf("limiting the database: %w", err)
+			return fmt.Errorf("limiting the database: %w", err)
 		}
 	}
 	if err := r.schema(ctx); err != nil {
-		return nil, err
+		return err
 	}
 	for _, table := range []string{"operatorbundle", "related_image"} {
 		if r.tables[table] == nil {
-			return nil, fmt.Errorf("it has no table %s: %w", table, ErrNoCatalog)
+			return fmt.Errorf("it has no table %s: %w", table, ErrNoCatalog)
 		}
 	}
-	data, err := r.data(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return data.catalog()
+	return nil
 }
 
 // schema learns which tables there are. Views and virtual tables can do

@@ -1,0 +1,238 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/airbridge-dev/airbridge/internal/catalog"
+	"github.com/airbridge-dev/airbridge/internal/catalog/sqlite"
+	img "github.com/airbridge-dev/airbridge/internal/image"
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/ref"
+	"github.com/airbridge-dev/airbridge/internal/repo"
+	"github.com/airbridge-dev/airbridge/internal/rootfs"
+)
+
+// OpReadCatalog is the Op of the errors of reading an index image.
+const OpReadCatalog = "reading catalog"
+
+// The labels by which the content of an index image is found (oc.md 15.2).
+const (
+	labelConfigs  = "operators.operatorframework.io.index.configs.v1"
+	labelDatabase = "operators.operatorframework.io.index.database.v1"
+)
+
+// ErrNoCatalog is the error of an image that holds no catalog.
+var ErrNoCatalog = errors.New("it holds no operator catalog")
+
+// CatalogForm says how an index image keeps its catalog.
+type CatalogForm int
+
+// The forms. An image without a label is looked through for a database.
+const (
+	CatalogFiles CatalogForm = iota
+	CatalogDatabase
+)
+
+// IndexOptions says how an index image is read.
+type IndexOptions struct {
+	// Filter chooses from a list (--index-filter-by-os): exactly one image must
+	// match. One that keeps everything takes linux/amd64, else the first.
+	Filter oci.PlatformFilter
+	// Path is where the catalog is in the image, "" for where its labels say.
+	Path string
+	// Quick leaves lower layers alone once the catalog was found, where the
+	// image's history does not say that they have to do with it. It is for
+	// lists; without it they are read, because layers may add to a catalog.
+	Quick bool
+	// Progress, if set, is told how many bytes of the layers opened so far were
+	// read, and how many they have.
+	Progress func(done, total int64)
+}
+
+// IndexPlatformError says that a list matches with more or fewer images than one.
+type IndexPlatformError struct{ Several *img.SeveralError }
+
+// Error implements error.
+func (e *IndexPlatformError) Error() string { return indexFlag(e.Several.Error()) }
+
+// Hint says how to name one.
+func (e *IndexPlatformError) Hint() string { return indexFlag(e.Several.Hint()) }
+
+// Table lists the platforms with their digests.
+func (e *IndexPlatformError) Table() string { return e.Several.Table() }
+
+// indexFlag gives the flag the name that it has where index images are chosen.
+func indexFlag(text string) string {
+	return strings.ReplaceAll(text, "--filter-by-os", "--index-filter-by-os")
+}
+
+// Index is an index image, before its catalog is taken out.
+type Index struct {
+	At    ref.Ref     // as it was asked for
+	Image *img.Image  // the one of its platform
+	Form  CatalogForm // by its label
+	// Path is where the catalog is in the image: a directory, ending in a
+	// slash, or a database. Labelled tells whether the image says so.
+	Path     string
+	Labelled bool
+
+	source repo.Source
+	o      IndexOptions
+}
+
+// Digest is that of what the reference names: the list where there is one.
+func (x *Index) Digest() oci.Digest {
+	if !x.Image.ListDigest.IsZero() {
+		return x.Image.ListDigest
+	}
+	return x.Image.Digest
+}
+
+// FindIndex looks an index image up and learns where its catalog is (oc.md
+// 15.2). No layer is read. A filter that does not leave one image is an
+// *IndexPlatformError.
+func FindIndex(ctx context.Context, regs *Registries, at ref.Ref, o IndexOptions) (*Index, error) {
+	at = at.WithDefaultTag()
+	src, err := openSource(ctx, regs, at)
+	if err != nil {
+		return nil, indexError(at, err)
+	}
+	pick := img.Filter(o.Filter, false)
+	if o.Filter.All() {
+		pick = img.Prefer(oci.Platform{OS: "linux", Architecture: "amd64"})
+	}
+	images, err := img.Read(ctx, src, repo.Target{Tag: at.Tag, Digest: at.Digest}, pick)
+	if several, ok := errors.AsType[*img.SeveralError](err); ok {
+		err = &IndexPlatformError{several}
+	}
+	if err != nil {
+		return nil, indexError(at, err)
+	}
+	x := &Index{At: at, Image: images[0], source: src, o: o}
+	x.locate()
+	return x, nil
+}
+
+func indexError(at ref.Ref, err error) error {
+	return &repo.Error{Op: OpReadCatalog, Side: repo.SideSource, Ref: at.String(), Err: err}
+}
+
+// locate reads the labels.
+func (x *Index) locate() {
+	labels := map[string]string{}
+	if c := x.Image.Config; c != nil && c.Run != nil {
+		labels = c.Run.Labels
+	}
+	switch configs, database := labels[labelConfigs], labels[labelDatabase]; {
+	case configs != "":
+		x.Form, x.Path, x.Labelled = CatalogFiles, strings.TrimSuffix(configs, "/")+"/", true
+	case database != "":
+		x.Form, x.Path, x.Labelled = CatalogDatabase, database, true
+	default:
+		x.Form, x.Path = CatalogDatabase, "/"
+	}
+	if x.o.Path != "" {
+		x.Path = x.o.Path
+	}
+}
+
+// Extract takes the catalog out of the image, into a directory that is made if
+// need be; what is there already is kept, or replaced by files of the same
+// name. With "" it is a directory of its own, that Close removes. Nothing is
+// there before all that was read has its digest.
+func (x *Index) Extract(ctx context.Context, dir string) (*ExtractedCatalog, error) {
+	out, err := newExtracted(x, dir)
+	if err != nil {
+		return nil, err
+	}
+	reader := &rootfs.Reader{
+		Source: x.source, Name: x.At.String(), Layers: x.Image.Layers, Progress: x.o.Progress,
+	}
+	if x.o.Quick {
+		reader.Skip = x.skip()
+	}
+	if !x.Labelled && x.o.Path == "" {
+		reader.Keep = isDatabase
+	}
+	err = reader.Extract(ctx, x.Path, out.staging)
+	if errors.Is(err, rootfs.ErrNotThere) {
+		err = fmt.Errorf("%w: %w", ErrNoCatalog, err)
+	}
+	if err != nil {
+		return nil, errors.Join(indexError(x.At, err), out.Close())
+	}
+	if err = out.publish(); err == nil {
+		err = out.settle(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, out.Close())
+	}
+	return out, nil
+}
+
+func isDatabase(head []byte) bool { return string(head) == sqlite.Magic }
+
+// skip returns what tells the layers that a quick look leaves out: below the
+// one that has the catalog, those whose steps do not mention its path. An
+// image that does not tell its whole history has none.
+func (x *Index) skip() func(layer int, found bool) bool {
+	steps := layerSteps(x.Image)
+	name := path.Clean("/" + x.Path)
+	return func(layer int, found bool) bool {
+		return found && steps != nil && !strings.Contains(steps[layer], name)
+	}
+}
+
+// layerSteps returns the steps that made each layer: those since the layer
+// below it, because a step that makes no layer alone may be part of the next.
+func layerSteps(im *img.Image) []string {
+	history, ok := im.Config.JSON(0)["history"].([]any)
+	if !ok {
+		return nil
+	}
+	var out []string
+	group := ""
+	for _, h := range history {
+		step, ok := h.(map[string]any)
+		if !ok {
+			return nil
+		}
+		text, _ := step["created_by"].(string)
+		group += text + "\n"
+		if empty, _ := step["empty_layer"].(bool); !empty {
+			out = append(out, group)
+			group = ""
+		}
+	}
+	if len(out) != len(im.Layers) || slices.Contains(out, "\n") {
+		return nil
+	}
+	return out
+}
+
+// Catalog reads the catalog. Broken documents are problems; the caller decides.
+func (e *ExtractedCatalog) Catalog(ctx context.Context) (*catalog.Catalog, []catalog.Problem, error) {
+	if e.Form == CatalogDatabase {
+		c, err := sqlite.Read(ctx, e.Database)
+		if err != nil {
+			return nil, nil, indexError(e.index.At, err)
+		}
+		return c, nil, nil
+	}
+	root, err := os.OpenRoot(e.Dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer root.Close()
+	c, problems, err := catalog.Read(only{root.FS(), e.names}, catalog.ReadOptions{})
+	if err != nil {
+		return nil, nil, indexError(e.index.At, err)
+	}
+	return c, problems, nil
+}
