@@ -177,12 +177,15 @@ type mediaRelease struct {
 // verifyMedia verifies the releases among the wishes that come from a medium,
 // with the signatures that lie there.
 func (s *session) verifyMedia(ctx context.Context, wishes []mirror.Wish, flags *verifyFlags) ([]mediaRelease, error) {
-	releases, err := mirror.ReleasesFromMedia(ctx, s.regs, wishes)
-	if err != nil && flags.policy == mirror.VerifyRequire {
-		return nil, err
+	releases, unread, err := mirror.ReleasesFromMedia(ctx, s.regs, wishes)
+	if err == nil && len(unread) > 0 && flags.policy == mirror.VerifyRequire {
+		err = unread[0]
 	}
 	if err != nil {
-		s.ui.Warn("a release of the medium cannot be read; it is not verified, and no instructions for clusters will be written: %v", err)
+		return nil, err
+	}
+	for _, err := range unread {
+		s.ui.Warn("a release of the medium cannot be read; it is not verified, and no instructions for clusters will be written for it: %v", err)
 	}
 	var out []mediaRelease
 	seen := map[ref.Ref]*mirror.Verified{}

@@ -247,6 +247,17 @@ func TestReleases(t *testing.T) {
 	}
 }
 
+func TestIsRelease(t *testing.T) {
+	for tag, want := range map[string]bool{
+		"4.14.3-x86_64": true, "4.14.3-multi": true, "4.14.0-rc.1-aarch64": true, "4.15.0-0.okd-2024-03-10-010116-x86_64": true,
+		"4.14.3-x86_64-cli": false, "4.14.3-x86_64-cli-artifacts": false, "4.14.0-rc.1-x86_64-tools-multi": false, "4.14.3": false, "latest": false, "": false,
+	} {
+		if got := imagelist.IsRelease(tag); got != want {
+			t.Errorf("%q: %v, want %v", tag, got, want)
+		}
+	}
+}
+
 func TestFurther(t *testing.T) {
 	tags := []string{"4.14.1-x86_64", "4.14.1-x86_64-cli", "4.14.10-x86_64", "4.14.10-x86_64-cli", "4.14.12-x86_64", "4.15.0-x86_64"}
 	for glob, want := range map[string][]string{

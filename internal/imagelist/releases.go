@@ -12,7 +12,7 @@ import (
 // writes (oc.md 12.2). A version's pre-release part has a dot in its first
 // word (rc.8, 0.nightly-2023-01-09-095104), which the name of a component has not.
 var releaseTag = regexp.MustCompile(
-	`^([0-9]+\.[0-9]+\.[0-9]+(?:-[0-9a-z]+\.[0-9A-Za-z.-]+?)?)-(?:x86_64|aarch64|ppc64le|s390x|riscv64|amd64|arm64|multi)(?:-.+)?$`)
+	`^([0-9]+\.[0-9]+\.[0-9]+(?:-[0-9a-z]+\.[0-9A-Za-z.-]+?)?)-(?:x86_64|aarch64|ppc64le|s390x|riscv64|amd64|arm64|multi)(-.+)?$`)
 
 // plainVersion is a version without pre-release part.
 var plainVersion = regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+`)
@@ -28,6 +28,14 @@ func Releases(tags []string) []string {
 	}
 	slices.SortFunc(out, compareVersions)
 	return slices.Compact(out)
+}
+
+// IsRelease reports whether a tag is that of a release image: VERSION-ARCH. The
+// tags of components go on, and one may go on where another ends: cli and
+// cli-artifacts.
+func IsRelease(tag string) bool {
+	m := releaseTag.FindStringSubmatch(tag)
+	return m != nil && m[2] == ""
 }
 
 // Further returns the releases that a wildcard matched besides the one it

@@ -90,7 +90,7 @@ func expandOne(ctx context.Context, regs *Registries, m imagelist.Mapping, obs O
 func lastReleases(all []plan.Mapping) {
 	for i := range all {
 		tag := all[i].Source.Tag
-		if len(imagelist.Releases([]string{tag})) == 0 {
+		if !imagelist.IsRelease(tag) {
 			continue
 		}
 		for j := range all {

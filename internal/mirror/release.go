@@ -98,24 +98,29 @@ type MirroredRelease struct {
 
 // ReleasesFromMedia returns the releases among the wishes that were read from a
 // directory and written to a registry: what a cluster is then told about them
-// is known from the medium alone.
-func ReleasesFromMedia(ctx context.Context, regs *Registries, wishes []Wish) ([]MirroredRelease, error) {
-	var out []MirroredRelease
+// is known from the medium alone. Those that cannot be read are the second
+// result: one does not keep the others from being found. The error is the
+// context's.
+func ReleasesFromMedia(ctx context.Context, regs *Registries, wishes []Wish) (found []MirroredRelease, unread []error, err error) {
 	for _, w := range wishes {
 		if !w.Last || w.Source.Scheme != ref.File {
 			continue
 		}
 		p, err := ReadRelease(ctx, regs, w.Source)
+		if ctx.Err() != nil {
+			return nil, nil, context.Cause(ctx)
+		}
 		if err != nil {
-			return out, err
+			unread = append(unread, err)
+			continue
 		}
 		for i, d := range w.Destinations {
 			if d.Scheme == ref.Registry {
-				out = append(out, MirroredRelease{Payload: p, From: w.Source, To: d.Repository(), Components: componentsTo(wishes, w, i)})
+				found = append(found, MirroredRelease{Payload: p, From: w.Source, To: d.Repository(), Components: componentsTo(wishes, w, i)})
 			}
 		}
 	}
-	return out, nil
+	return found, unread, nil
 }
 
 // Lines returns the wishes as "SRC DST" lines, which image mirror -f takes. A
