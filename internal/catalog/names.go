@@ -18,6 +18,9 @@ type Naming struct {
 	// that is not known. For an Index in a registry it is left out: its own name
 	// is taken, unless the image is in its destination already.
 	Original ref.Ref
+	// Changed says that another index image than the one that was read is
+	// written: one with fewer packages. It does not take the place of that one.
+	Changed bool
 	// Dest is the registry or directory, with or without a repository, that
 	// everything goes below.
 	Dest ref.Ref
@@ -137,7 +140,7 @@ func (n Naming) index() (Names, error) {
 // at an image that nobody pushed (oc.md W5).
 func (n Naming) inPlace() bool {
 	at, dest := n.Index.Canonical(), n.Dest.Canonical()
-	if at.Scheme != ref.Registry || dest.Scheme != ref.Registry || at.Host != dest.Host {
+	if n.Changed || at.Scheme != ref.Registry || dest.Scheme != ref.Registry || at.Host != dest.Host {
 		return false
 	}
 	return dest.Path == "" || strings.HasPrefix(at.Path+"/", dest.Path+"/")

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/airbridge-dev/airbridge/internal/catalog"
+	"github.com/airbridge-dev/airbridge/internal/imagelist"
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/ref"
 )
@@ -90,6 +91,16 @@ func TestNamesOfTheFlows(t *testing.T) {
 				t.Errorf("in place: %v", names.InPlace)
 			}
 		})
+	}
+}
+
+// A catalog with fewer packages does not overwrite the one it was made of.
+func TestChangedIndexIsNotInPlace(t *testing.T) {
+	n := naming("m.io/olm/my-index:v1", "m.io/olm", 2)
+	n.Changed = true
+	names, _ := named(t, n)
+	if names.InPlace || names.Index.Destination != ref.MustParse("m.io/olm/olm-my-index:v1") {
+		t.Errorf("in place: %v, at %s", names.InPlace, names.Index.Destination)
 	}
 }
 
@@ -226,5 +237,29 @@ func TestNamesRefused(t *testing.T) {
 	}
 	if _, err := naming(rhIndex, "m.io", 1).Names(nil); err == nil {
 		t.Error("one component is accepted")
+	}
+}
+
+// "image mirror -f" reads the file back to the same images and names.
+func TestMappingTextIsReadBack(t *testing.T) {
+	refs := []string{apicast, "docker.io/a/b:v1@" + etcd, "quay.io/a/b:v1", "docker.io/a/b:v1", "busybox", "registry.redhat.io/x/y@" + etcd}
+	for _, n := range []catalog.Naming{
+		naming(rhIndex, "m.io:5000/olm-mirror", 2), naming(rhIndex, "file://local/index", 0), naming(onDisk, "m.io:5000", 0),
+		naming("registry.redhat.io/redhat/redhat-operator-index@"+etcd, "m.io:5000/olm-mirror", 2),
+	} {
+		names, text := named(t, n, refs...)
+		mappings, err := imagelist.ParseFile("mapping.txt", strings.NewReader(text))
+		if err != nil || len(mappings) != len(refs)+1 {
+			t.Fatalf("%d mappings, %v, in\n%s", len(mappings), err, text)
+		}
+		want := map[ref.Ref]string{}
+		for _, name := range names.All() {
+			want[name.Destination] = name.Source.String()
+		}
+		for _, m := range mappings {
+			if m.Source.IsGlob() || want[m.Destinations[0]] != m.Source.String() {
+				t.Errorf("%s goes to %s, want %s", m.Source, m.Destinations[0], want[m.Destinations[0]])
+			}
+		}
 	}
 }
