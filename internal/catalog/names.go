@@ -118,7 +118,7 @@ func (n *Names) origin() ref.Ref {
 
 // index names the index image.
 func (n Naming) index() (Names, error) {
-	out := Names{Index: Name{Original: n.Original, Source: n.Index.WithDefaultTag()}, InPlace: n.inPlace()}
+	out := Names{Index: Name{Original: n.Original, Source: n.Index.WithDefaultTag()}, InPlace: n.InPlace()}
 	if out.InPlace {
 		out.Index.Destination = out.Index.Source
 		out.Named = out.Index.Destination
@@ -135,10 +135,10 @@ func (n Naming) index() (Names, error) {
 	return out, nil
 }
 
-// inPlace reports whether the index image is below the destination already. It
+// InPlace reports whether the index image is below the destination already. It
 // stays there: oc names it a second time, and then its catalog source points
 // at an image that nobody pushed (oc.md W5).
-func (n Naming) inPlace() bool {
+func (n Naming) InPlace() bool {
 	at, dest := n.Index.Canonical(), n.Dest.Canonical()
 	if n.Changed || at.Scheme != ref.Registry || dest.Scheme != ref.Registry || at.Host != dest.Host {
 		return false
