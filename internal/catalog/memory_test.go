@@ -21,7 +21,7 @@ var indexDigest = oci.FromBytes([]byte("index"))
 func remembered(t testing.TB, dest string) catalog.Memory {
 	t.Helper()
 	n := catalog.Naming{Index: ref.MustParse(rhIndex), Dest: ref.MustParse(dest)}
-	names, err := n.Names(images(apicast, "docker.io/a/b:v1@"+etcd, "quay.io/a/b:v1", "quay.io/a/b:v2", "ghcr.io/a/b:v1", "busybox"))
+	names, err := n.Names(images(apicast, "docker.io/a/b:v1@"+etcd, "docker.io/a/b:v2", "quay.io/a/b:v1", "quay.io/a/b:v2", "ghcr.io/a/b:v1", "busybox"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -263,3 +263,38 @@ func TestMappingTextIsReadBack(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a catalog names, no two images get one name, and their order does
+// not matter.
+func FuzzNames(f *testing.F) {
+	f.Add(apicast+" quay.io/a/b-c:v1 quay.io/a-b/c:v1", "m.io/x", uint8(2))
+	f.Add("quay.io/a/b:v1@"+etcd+" docker.io/a/b:v1 busybox", "file://local/index", uint8(0))
+	f.Add("m.io/x/a:v1 a a:latest", "s3://host/region/bucket", uint8(3))
+	f.Fuzz(func(t *testing.T, text, dest string, limit uint8) {
+		d, err := ref.Parse(dest)
+		if err != nil {
+			return
+		}
+		n := catalog.Naming{Index: ref.MustParse(rhIndex), Dest: d, Max: int(limit)}
+		refs := strings.Fields(text)
+		names, err := n.Names(images(refs...))
+		if err != nil {
+			return
+		}
+		seen := map[ref.Ref]bool{}
+		for _, name := range names.All() {
+			if key := name.Destination.Canonical(); seen[key] {
+				t.Errorf("%s is the name of two images", key)
+			} else {
+				seen[key] = true
+			}
+			if again, err := ref.Parse(name.Destination.String()); err != nil || again != name.Destination {
+				t.Errorf("%s is read as %s, %v", name.Destination, again, err)
+			}
+		}
+		slices.Reverse(refs)
+		if again, err := n.Names(images(refs...)); err != nil || !slices.Equal(again.MappingText(), names.MappingText()) {
+			t.Errorf("in another order:\n%s\nwant\n%s", again.MappingText(), names.MappingText())
+		}
+	})
+}
