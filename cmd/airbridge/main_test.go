@@ -22,6 +22,7 @@ func allCommands() map[string]func(*testscript.TestScript, bool, []string) {
 	maps.Copy(all, signatureCommands)
 	maps.Copy(all, toolCommands)
 	maps.Copy(all, extractCommands)
+	maps.Copy(all, catalogCommands)
 	return all
 }
 

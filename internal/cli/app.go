@@ -130,10 +130,12 @@ carry the disk over, check it, serve it as it is, or push it on.
 
 // adm holds oc's administrator commands.
 func (a *App) adm(g *globalFlags) *cobra.Command {
-	adm := &cobra.Command{Use: "adm", Short: "Commands on releases, as in oc", Args: a.unknownCommand, RunE: help}
+	adm := &cobra.Command{Use: "adm", Short: "Commands on releases and catalogs, as in oc", Args: a.unknownCommand, RunE: help}
 	release := &cobra.Command{Use: "release", Short: "Work with OpenShift releases", Args: a.unknownCommand, RunE: help}
 	release.AddCommand(a.releaseMirror(g), a.releaseInfo(g), a.releaseExtract(g))
-	adm.AddCommand(release)
+	catalogs := &cobra.Command{Use: "catalog", Short: "Work with operator catalogs", Args: a.unknownCommand, RunE: help}
+	catalogs.AddCommand(a.catalogMirror(g))
+	adm.AddCommand(release, catalogs)
 	return adm
 }
 

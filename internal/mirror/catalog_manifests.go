@@ -21,6 +21,7 @@ const MappingFile = "mapping.txt"
 // manifestFiles are the names that a directory of manifests may have.
 var manifestFiles = []string{
 	MappingFile, cluster.CatalogSourceFile, cluster.ICSPFile, cluster.IDMSFile, cluster.ITMSFile, cluster.ClusterCatalogFile,
+	MissingFile, RetryFile,
 }
 
 // maxNumbers is how many numbers are tried for a directory of manifests.

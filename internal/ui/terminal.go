@@ -48,6 +48,17 @@ func (u *UI) Error(message, hint string) {
 	u.json(fields)
 }
 
+// Report prints a result as an event of JSON, under the event's name; the other
+// formats have it as text.
+func (u *UI) Report(event string, value any) {
+	if u.o.Format != JSON {
+		return
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.json(map[string]any{"event": event, "report": value})
+}
+
 func (u *UI) jsonEvent(e engine.Event) {
 	fields := map[string]any{"destination": e.Target.Place.String(), "digest": e.Desc.Digest.String(), "size": e.Desc.Size}
 	switch e.Kind {

@@ -1,0 +1,256 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/airbridge-dev/airbridge/internal/catalog"
+	"github.com/airbridge-dev/airbridge/internal/engine"
+	"github.com/airbridge-dev/airbridge/internal/mirror"
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/ref"
+	"github.com/airbridge-dev/airbridge/internal/ui"
+)
+
+// catalogRun is one run of adm catalog mirror.
+type catalogRun struct {
+	*session
+	flags *catalogMirrorFlags
+	refs  catalogRefs
+
+	content *catalogContent
+	names   catalog.Names
+	dir     manifestsDir
+}
+
+// catalogContent is what an index image holds.
+type catalogContent struct {
+	digest   oci.Digest // of the index image, the list where it is one
+	form     mirror.CatalogForm
+	catalog  *catalog.Catalog
+	problems []catalog.Problem
+}
+
+func (a *App) runCatalogMirror(ctx context.Context, g *globalFlags, f *catalogMirrorFlags, args []string) (err error) {
+	refs, err := f.parse(args)
+	if err != nil {
+		return err
+	}
+	s, err := a.open(g, &f.registryFlags, f.dirs, f.dryRun || f.manifestsOnly)
+	if err != nil {
+		return err
+	}
+	defer s.close(ctx, &err)
+	r := &catalogRun{session: s, flags: f, refs: refs}
+	if !f.manifestsOnly {
+		if err := s.regs.WillWrite(refs.dest); err != nil {
+			return err
+		}
+	}
+	if err := r.read(ctx); err != nil {
+		return err
+	}
+	if err := r.name(); err != nil {
+		return err
+	}
+	if err := r.writeManifests(); err != nil {
+		return err
+	}
+	if f.manifestsOnly {
+		return r.end(mirror.CatalogUnread(r.names, r.content.problems))
+	}
+	return r.copyCatalog(ctx)
+}
+
+// read takes the catalog out of the index image and reads it (oc.md 15.2).
+func (r *catalogRun) read(ctx context.Context) error {
+	meter := r.ui.Meter("reading the catalog")
+	index, err := mirror.FindIndex(ctx, r.regs, r.refs.index, mirror.IndexOptions{
+		Filter: r.refs.filter, Path: r.refs.imagePath, Progress: meter.Set,
+	})
+	if err != nil {
+		return r.indexError(err)
+	}
+	r.tellLabel(index)
+	extracted, err := index.Extract(ctx, r.refs.localDir)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		dir, temporary := extracted.Dir, r.refs.localDir == ""
+		if extracted.Close() == nil && temporary {
+			r.ui.Info("deleted dir %s", dir)
+		}
+	}()
+	r.tellExtracted(index, extracted)
+	r.content = &catalogContent{digest: index.Digest(), form: extracted.Form}
+	r.content.catalog, r.content.problems, err = extracted.Catalog(ctx)
+	if err != nil {
+		return err
+	}
+	return r.problems()
+}
+
+// indexError lists the platforms where a list was to be chosen from, and names
+// the argument where it looks half empty.
+func (r *catalogRun) indexError(err error) error {
+	if e, ok := errors.AsType[*mirror.IndexPlatformError](err); ok {
+		r.ui.Plain(e.Table())
+	}
+	if refused(err) {
+		err = halfEmpty("argument 1", r.refs.index.String(), err)
+	}
+	return err
+}
+
+// tellLabel says where the index image keeps its catalog, in oc's words.
+func (r *catalogRun) tellLabel(x *mirror.Index) {
+	switch {
+	case r.flags.path != "" || !x.Labelled:
+	case x.Form == mirror.CatalogFiles:
+		r.ui.Result(fmt.Sprintf("src image has index label for declarative configs path: %s\n", x.Path))
+	default:
+		r.ui.Result(fmt.Sprintf("src image has index label for database path: %s\n", x.Path))
+	}
+}
+
+func (r *catalogRun) tellExtracted(x *mirror.Index, e *mirror.ExtractedCatalog) {
+	if e.Form == mirror.CatalogFiles {
+		r.ui.Result(fmt.Sprintf("using index path mapping: %s:%s\nwrote declarative configs to %[2]s\nusing declarative configs at: %[2]s\n", x.Path, e.Dir))
+		return
+	}
+	r.ui.Result(fmt.Sprintf("using database path mapping: %s:%s\nwrote database to %[2]s\nusing database at: %s\n", x.Path, e.Dir, e.Database))
+	r.ui.Warn("the catalog is an SQLite database, a form that OLM has given up: newer versions of this catalog have files")
+}
+
+// problems tells of the documents that cannot be read. With them the catalog is
+// not the one that was asked for, and a cluster may not load it: only who says
+// so goes on.
+func (r *catalogRun) problems() error {
+	found := r.content.problems
+	if len(found) == 0 {
+		return nil
+	}
+	if !r.flags.continueSet || !r.flags.continueOnError {
+		more := ""
+		if len(found) > 1 {
+			more = fmt.Sprintf(" (and %s more)", ui.Count(len(found)-1, "document"))
+		}
+		return &hinted{
+			fmt.Errorf("%s %s: %w%s", mirror.OpReadCatalog, r.refs.index, found[0], more),
+			"--continue-on-error mirrors what the other documents name",
+		}
+	}
+	for _, p := range found {
+		r.ui.Warn("a document of the catalog is left out: %v", p)
+	}
+	return nil
+}
+
+// name gives all images their names.
+func (r *catalogRun) name() error {
+	naming := catalog.Naming{Index: r.refs.index, Dest: r.refs.dest, Max: r.flags.maxComponents}
+	if err := r.recall(&naming); err != nil {
+		return err
+	}
+	var err error
+	if r.names, err = naming.Names(r.content.catalog.Images()); err != nil {
+		return err
+	}
+	for _, c := range r.names.Collisions {
+		r.ui.Warn("%s", c)
+	}
+	for _, refusal := range r.names.Refused {
+		r.ui.Warn("the catalog names an image that cannot be mirrored: %q (bundle %s): %v", refusal.Image.Ref, refusal.Image.Bundle, refusal.Err)
+	}
+	if n := len(r.names.Images); n == 0 {
+		r.ui.Warn("the catalog names no images")
+	}
+	return nil
+}
+
+// recall adds to the naming what the medium remembers of its catalog, where the
+// index image is on one or was pushed from one.
+func (r *catalogRun) recall(n *catalog.Naming) error {
+	if r.refs.index.Scheme == ref.Registry && !n.InPlace() {
+		return nil
+	}
+	memory, problems, err := r.regs.CatalogMemory(r.refs.index, r.content.digest)
+	if err != nil {
+		return err
+	}
+	switch {
+	case memory != nil:
+		n.Original = memory.Original
+		if r.refs.index.Scheme == ref.File {
+			n.Memory = memory
+		}
+		return nil
+	case r.refs.index.Scheme == ref.File:
+		for _, p := range problems {
+			r.ui.Warn("what the medium knows of its catalogs cannot be read: %v", p)
+		}
+	}
+	if n.Original, err = mirror.AssumedOriginal(r.refs.index, r.refs.dest, r.flags.indexRegistry); err != nil {
+		return flagError("--index-registry", r.flags.indexRegistry, err)
+	}
+	r.ui.Info("where the index image came from is not recorded: it is taken to be %s (see --index-registry)", n.Original)
+	return nil
+}
+
+// copyCatalog copies everything and tells what came of it.
+func (r *catalogRun) copyCatalog(ctx context.Context) error {
+	f := r.flags
+	wishes := mirror.CatalogWishes(r.names)
+	if len(wishes) == 0 {
+		return r.end(mirror.CatalogUnread(r.names, r.content.problems))
+	}
+	r.ui.Info("%s to mirror; the manifests are in %s", ui.Count(len(wishes), "image"), r.dir.name)
+	result, err := r.copyAll(ctx, wishes, mirror.CopyOptions{
+		Plan: mirror.PlanOptions{
+			SkipMissing: f.skipMissing, Force: f.force, ContinueOnError: f.continueOnError, NoSignatures: f.noSignatures,
+		},
+		Engine: engine.Options{SkipMount: f.skipMount},
+		DryRun: f.dryRun,
+	})
+	if isInterrupt(ctx, err) {
+		return err
+	}
+	if rerr := r.remember(result); err == nil {
+		err = rerr
+	}
+	if f.dryRun && err == nil {
+		return r.end(mirror.CatalogUnread(r.names, r.content.problems))
+	}
+	outcome := mirror.CatalogCopied(r.names, r.content.problems, result, err)
+	if end := r.end(outcome); end != nil || err == nil {
+		return end
+	}
+	return err
+}
+
+// remember tells the medium what its catalog is called outside. It holds for
+// whatever part of the images is there.
+func (r *catalogRun) remember(result *mirror.Result) error {
+	if r.refs.dest.Scheme != ref.File || result == nil || result.Report == nil {
+		return nil
+	}
+	if err := r.regs.Remember(r.names.Remember(r.content.digest)); err != nil {
+		return fmt.Errorf("the images are on the medium, but not what they are called outside: %w", err)
+	}
+	return nil
+}
+
+// retryCommand is what tries again what is missing.
+func (r *catalogRun) retryCommand() string {
+	parts := []string{r.app.program(), "image mirror", "-f", r.dir.path(mirror.RetryFile)}
+	if r.dirs.to != "" {
+		parts = append(parts, "--dir="+r.dirs.to)
+	}
+	if r.dirs.from != "" && r.dirs.from != r.dirs.to {
+		parts = append(parts, "--from-dir="+r.dirs.from)
+	}
+	return strings.Join(append(parts, "--continue-on-error"), " ")
+}

@@ -1,0 +1,307 @@
+package mirror
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/airbridge-dev/airbridge/internal/catalog"
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/ref"
+)
+
+// The files of a directory of manifests that say what is missing, if anything
+// is: the outcome as JSON, and a list for another try. They lie apart, because
+// "oc apply -f DIRECTORY" takes every JSON file beside the manifests for an object.
+const (
+	MissingFile = "missing/report.json"
+	RetryFile   = "missing/mapping.txt"
+)
+
+// CatalogOutcome is what became of a catalog: what is missing, and why. It is
+// written as JSON.
+type CatalogOutcome struct {
+	Index       string `json:"index"`       // the index image, as the user named it
+	Destination string `json:"destination"` // of the index image
+	// Complete says that everything asked for is there, but for what the source
+	// no longer has and was allowed to miss.
+	Complete bool `json:"complete"`
+	Images   int  `json:"images"` // that the catalog names, and the index image
+	// Missing are the images that are not there, and signatures of images.
+	Missing []MissingImage `json:"missing"`
+	// Documents are those of the catalog that could not be read: the images that
+	// they name are not known.
+	Documents []BrokenDocument `json:"documents,omitempty"`
+}
+
+// MissingImage is an image that is not at its destination.
+type MissingImage struct {
+	Image       string `json:"image"` // as the catalog names it; the index image as the user does
+	Source      string `json:"source,omitempty"`
+	Destination string `json:"destination,omitempty"`
+	Package     string `json:"package,omitempty"`
+	Bundle      string `json:"bundle,omitempty"`
+	Why         string `json:"why"`
+	// Gone says that the source no longer has it, and that it was allowed to be
+	// missing (--skip-missing).
+	Gone bool `json:"gone,omitempty"`
+	// NotTried says that the run ended before it.
+	NotTried bool `json:"notTried,omitempty"`
+	// AttachedTo is the image whose signature, or the like, this is.
+	AttachedTo string `json:"attachedTo,omitempty"`
+
+	err error
+}
+
+// BrokenDocument is a document of the catalog that could not be read.
+type BrokenDocument struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Package string `json:"package,omitempty"`
+	Why     string `json:"why"`
+}
+
+// CatalogUnread says what of a catalog cannot be had because it cannot be read.
+func CatalogUnread(names catalog.Names, problems []catalog.Problem) *CatalogOutcome {
+	o := &CatalogOutcome{
+		Index: names.Index.Source.String(), Destination: names.Index.Destination.String(),
+		Images: len(names.Images) + len(names.Refused) + 1, Missing: []MissingImage{},
+	}
+	for _, r := range names.Refused {
+		o.Missing = append(o.Missing, MissingImage{Image: r.Image.Ref, Package: r.Image.Package, Bundle: r.Image.Bundle, Why: inOneLine(r.Err), err: r.Err})
+	}
+	for _, p := range problems {
+		o.Documents = append(o.Documents, BrokenDocument{p.File, p.Line, p.Package, p.Err.Error()})
+	}
+	o.Complete = o.complete()
+	return o
+}
+
+// complete reports whether nothing is missing but what may be.
+func (o *CatalogOutcome) complete() bool {
+	return len(o.Documents) == 0 && !slices.ContainsFunc(o.Missing, func(m MissingImage) bool { return !m.Gone })
+}
+
+// CatalogCopied says what came of the copying of a catalog: result and err are
+// Copy's, of the wishes for names. The result may be nil.
+func CatalogCopied(names catalog.Names, problems []catalog.Problem, result *Result, err error) *CatalogOutcome {
+	o := CatalogUnread(names, problems)
+	fates := newFates(result, err)
+	for _, n := range names.All() {
+		if n.Source == n.Destination {
+			continue
+		}
+		if m, missing := fates.of(n); missing {
+			o.Missing = append(o.Missing, m)
+		}
+	}
+	o.Missing = append(o.Missing, fates.attached...)
+	o.Complete = o.complete()
+	return o
+}
+
+// fates is what became of images, by their sources.
+type fates struct {
+	done     map[ref.Ref]bool
+	failed   map[ref.Ref]error
+	gone     map[string]string // why, by the source as text
+	attached []MissingImage
+	rest     error // why what was not tried was not
+}
+
+func newFates(result *Result, err error) *fates {
+	f := &fates{done: map[ref.Ref]bool{}, gone: map[string]string{}, failed: map[ref.Ref]error{}, rest: err}
+	if result == nil {
+		return f
+	}
+	for _, err := range result.Planning {
+		if e, ok := errors.AsType[*WishError](err); ok {
+			f.failed[e.Source] = e.Err
+		}
+	}
+	for _, s := range result.Plan.Skipped {
+		f.gone[s.Ref] = s.Why
+	}
+	for _, item := range result.Plan.Items {
+		for _, s := range item.Skipped {
+			f.gone[s.Ref] = fmt.Sprintf("of the list, %s: %s", s.Digest, s.Why)
+		}
+	}
+	if result.Report == nil {
+		return f
+	}
+	for _, item := range result.Report.Done {
+		if item.Subject.IsZero() {
+			f.done[item.Ref] = true
+		}
+	}
+	f.failures(result)
+	return f
+}
+
+// failures takes in what failed while copying: images, and what is attached to
+// them. Of images that failed it is not told besides.
+func (f *fates) failures(result *Result) {
+	images := map[oci.Digest]ref.Ref{}
+	for i := range result.Plan.Items {
+		item := &result.Plan.Items[i]
+		for _, m := range item.Manifests {
+			images[m.Digest] = item.Ref
+		}
+		if item.Subject.IsZero() {
+			images[item.Root] = item.Ref
+		}
+	}
+	for _, failure := range result.Report.Failures {
+		item := failure.Item
+		if item.Subject.IsZero() {
+			f.failed[item.Ref] = failure.Err
+			continue
+		}
+		for _, t := range item.Targets {
+			to := t.Place.String()
+			if len(t.Tags) > 0 {
+				to += ":" + t.Tags[0]
+			}
+			f.attached = append(f.attached, MissingImage{
+				Image: item.Ref.String(), Source: item.Ref.String(), Destination: to,
+				AttachedTo: images[item.Subject].String(), Why: inOneLine(failure.Err), err: failure.Err,
+			})
+		}
+	}
+}
+
+// of returns what became of an image, false if it is there.
+func (f *fates) of(n catalog.Name) (MissingImage, bool) {
+	m := MissingImage{
+		Image: n.Image.Ref, Package: n.Image.Package, Bundle: n.Image.Bundle,
+		Source: n.Source.String(), Destination: n.Destination.String(),
+	}
+	if m.Image == "" {
+		m.Image = m.Source
+	}
+	switch err := f.failed[n.Source]; {
+	case err != nil:
+		m.Why, m.err = inOneLine(err), err
+	case f.gone[n.Source.String()] != "":
+		m.Why, m.Gone = f.gone[n.Source.String()], true
+	case f.done[n.Source]:
+		return m, false
+	default:
+		m.NotTried, m.err = true, f.rest
+		m.Why = "it was not tried, because the run ended before"
+		if f.rest != nil {
+			m.Why += ": " + inOneLine(f.rest)
+		}
+	}
+	return m, true
+}
+
+func inOneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
+
+// Retry is a file for "image mirror -f" with what is missing and may come yet,
+// sorted. It is empty where there is nothing of that kind.
+func (o *CatalogOutcome) Retry() []byte {
+	var lines []string
+	for _, m := range o.Missing {
+		if !m.Gone && m.Source != "" {
+			lines = append(lines, m.Source+"="+m.Destination+"\n")
+		}
+	}
+	slices.Sort(lines)
+	return []byte(strings.Join(slices.Compact(lines), ""))
+}
+
+// maxTold is how many lines of one kind a text has.
+const maxTold = 20
+
+// Text tells people what is missing, "" if nothing is.
+func (o *CatalogOutcome) Text() string {
+	var b strings.Builder
+	kinds := []struct {
+		title string
+		is    func(MissingImage) bool
+	}{
+		{"missing", func(m MissingImage) bool { return !m.Gone && !m.NotTried }},
+		{"not tried, because the run ended before", func(m MissingImage) bool { return m.NotTried }},
+		{"no longer at the source, and left out", func(m MissingImage) bool { return m.Gone }},
+	}
+	for _, kind := range kinds {
+		var lines []string
+		for _, m := range o.Missing {
+			if kind.is(m) {
+				lines = append(lines, m.line())
+			}
+		}
+		section(&b, fmt.Sprintf("%d of %d images are %s:", len(lines), o.Images, kind.title), lines)
+	}
+	var lines []string
+	for _, d := range o.Documents {
+		lines = append(lines, catalog.Problem{File: d.File, Line: d.Line, Package: d.Package, Err: errors.New(d.Why)}.Error())
+	}
+	section(&b, fmt.Sprintf("%d documents of the catalog cannot be read, and what they name is not known:", len(lines)), lines)
+	return b.String()
+}
+
+func section(b *strings.Builder, title string, lines []string) {
+	if len(lines) == 0 {
+		return
+	}
+	b.WriteString(title + "\n")
+	for _, line := range lines[:min(len(lines), maxTold)] {
+		b.WriteString("  " + line + "\n")
+	}
+	if more := len(lines) - maxTold; more > 0 {
+		fmt.Fprintf(b, "  and %d more\n", more)
+	}
+}
+
+// line tells of one image: its name, whose it is, and why it is not there.
+func (m MissingImage) line() string {
+	line := m.Image
+	switch {
+	case m.AttachedTo != "":
+		line = fmt.Sprintf("what is attached to %s: %s", m.AttachedTo, m.Image)
+	case m.Bundle != "":
+		line += fmt.Sprintf(" (bundle %s)", m.Bundle)
+	case m.Package != "":
+		line += fmt.Sprintf(" (package %s)", m.Package)
+	}
+	if m.NotTried {
+		return line
+	}
+	return line + ": " + m.Why
+}
+
+// Summary says in one line what is missing.
+func (o *CatalogOutcome) Summary() string {
+	missing := 0
+	for _, m := range o.Missing {
+		if !m.Gone {
+			missing++
+		}
+	}
+	parts := []string{}
+	if missing > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d images are missing", missing, o.Images))
+	}
+	if n := len(o.Documents); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d documents of the catalog cannot be read", n))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// Worst returns the error that decides on hint and exit code.
+func (o *CatalogOutcome) Worst() error {
+	var errs []error
+	for _, m := range o.Missing {
+		if m.err != nil {
+			errs = append(errs, m.err)
+		}
+	}
+	if len(errs) == 0 {
+		return ErrSome
+	}
+	return worst(errs)
+}
