@@ -48,6 +48,9 @@ type Name struct {
 // Names are the images of a catalog with their names.
 type Names struct {
 	Index Name
+	// Served is how catalog sources name the index image: where it went, by its
+	// digest if the user named it so, as oc does.
+	Served ref.Ref
 	// InPlace says that the index image is at its destination already, so that
 	// there is nothing to copy: it was read from there.
 	InPlace bool
@@ -91,6 +94,10 @@ func (n Naming) Names(images []Image) (Names, error) {
 	out, err := n.index()
 	if err != nil {
 		return Names{}, err
+	}
+	out.Served = out.Index.Destination
+	if !n.Index.Digest.IsZero() && !n.Changed {
+		out.Served = out.Served.WithDigest(n.Index.Digest)
 	}
 	below := n.Dest
 	if n.Dest.Scheme != ref.Registry {

@@ -50,34 +50,46 @@ func TestNamesOfTheFlows(t *testing.T) {
 		mapping  string
 		calledBy string
 	}{
-		{"direct", naming(rhIndex, "m.io:5000/olm-mirror", 2),
+		{
+			"direct", naming(rhIndex, "m.io:5000/olm-mirror", 2),
 			apicast + "=m.io:5000/olm-mirror/3scale-amp2-apicast-gateway-rhel8:" + tag + "\n" +
 				rhIndex + "=m.io:5000/olm-mirror/redhat-redhat-operator-index:v4.14\n" +
 				"registry.redhat.io/x/y:v1=m.io:5000/olm-mirror/x-y:v1\n",
-			"redhat-operator-index"},
-		{"step one, whose limit is not for directories", naming(rhIndex, "file:///local/index", 2),
+			"redhat-operator-index",
+		},
+		{
+			"step one, whose limit is not for directories", naming(rhIndex, "file:///local/index", 2),
 			apicast + "=file://local/index/redhat/redhat-operator-index/3scale-amp2/apicast-gateway-rhel8:" + tag + "\n" +
 				rhIndex + "=" + onDisk + "\n" +
 				"registry.redhat.io/x/y:v1=file://local/index/redhat/redhat-operator-index/x/y:v1\n",
-			"redhat-operator-index"},
-		{"step two", naming(onDisk, "m.io:5000/olm-mirror", 2),
+			"redhat-operator-index",
+		},
+		{
+			"step two", naming(onDisk, "m.io:5000/olm-mirror", 2),
 			"file://local/index/redhat/redhat-operator-index/3scale-amp2/apicast-gateway-rhel8@" + etcd + "=m.io:5000/olm-mirror/3scale-amp2-apicast-gateway-rhel8:" + tag + "\n" +
 				"file://local/index/redhat/redhat-operator-index/x/y:v1=m.io:5000/olm-mirror/x-y:v1\n" +
 				onDisk + "=m.io:5000/olm-mirror/local-index-redhat-redhat-operator-index:v4.14\n",
-			"local-index-redhat-redhat-operator-index"},
-		{"step two without a limit", naming(onDisk, "m.io:5000", 0),
+			"local-index-redhat-redhat-operator-index",
+		},
+		{
+			"step two without a limit", naming(onDisk, "m.io:5000", 0),
 			"file://local/index/redhat/redhat-operator-index/3scale-amp2/apicast-gateway-rhel8@" + etcd + "=m.io:5000/3scale-amp2/apicast-gateway-rhel8:" + tag + "\n" +
 				"file://local/index/redhat/redhat-operator-index/x/y:v1=m.io:5000/x/y:v1\n" +
 				onDisk + "=m.io:5000/local/index/redhat/redhat-operator-index:v4.14\n",
-			"index/redhat/redhat-operator-index"},
-		{"step three", naming("m.io:5000/olm-mirror/local-index-redhat-redhat-operator-index:v4.14", "m.io:5000/olm-mirror", 2),
+			"index/redhat/redhat-operator-index",
+		},
+		{
+			"step three", naming("m.io:5000/olm-mirror/local-index-redhat-redhat-operator-index:v4.14", "m.io:5000/olm-mirror", 2),
 			apicast + "=m.io:5000/olm-mirror/3scale-amp2-apicast-gateway-rhel8:" + tag + "\n" +
 				"registry.redhat.io/x/y:v1=m.io:5000/olm-mirror/x-y:v1\n",
-			"local-index-redhat-redhat-operator-index"},
-		{"step three without a repository", naming("m.io:5000/local/index-redhat-redhat-operator-index:v4.14", "m.io:5000", 2),
+			"local-index-redhat-redhat-operator-index",
+		},
+		{
+			"step three without a repository", naming("m.io:5000/local/index-redhat-redhat-operator-index:v4.14", "m.io:5000", 2),
 			apicast + "=m.io:5000/3scale-amp2/apicast-gateway-rhel8:" + tag + "\n" +
 				"registry.redhat.io/x/y:v1=m.io:5000/x/y:v1\n",
-			"index-redhat-redhat-operator-index"},
+			"index-redhat-redhat-operator-index",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			names, got := named(t, c.naming, "registry.redhat.io/x/y:v1", apicast)
@@ -101,6 +113,27 @@ func TestChangedIndexIsNotInPlace(t *testing.T) {
 	names, _ := named(t, n)
 	if names.InPlace || names.Index.Destination != ref.MustParse("m.io/olm/olm-my-index:v1") {
 		t.Errorf("in place: %v, at %s", names.InPlace, names.Index.Destination)
+	}
+}
+
+// A catalog source names the index image as the user does: by tag or digest.
+func TestServed(t *testing.T) {
+	const pinned = "registry.redhat.io/redhat/redhat-operator-index@" + etcd
+	for _, c := range []struct {
+		index   string
+		changed bool
+		want    string
+	}{
+		{rhIndex, false, "m.io/redhat/redhat-operator-index:v4.14"},
+		{pinned, false, "m.io/redhat/redhat-operator-index@" + etcd},
+		{pinned, true, "m.io/redhat/redhat-operator-index:" + catalog.HashTag(pinned)},
+		{"m.io/x/y@" + etcd, false, "m.io/x/y@" + etcd},
+	} {
+		n := naming(c.index, "m.io", 2)
+		n.Changed = c.changed
+		if names, _ := named(t, n); names.Served.String() != c.want {
+			t.Errorf("%s: catalog sources name %s, want %s", c.index, names.Served, c.want)
+		}
 	}
 }
 
@@ -155,21 +188,39 @@ func TestCollisions(t *testing.T) {
 		refs  []string
 		moved []string
 	}{
-		{"tags of two registries", []string{"docker.io/a/b:v1", "quay.io/a/b:v1"},
-			[]string{"quay.io/a/b:v1"}},
-		{"paths that are joined", []string{"quay.io/a/b-c:v1", "quay.io/a-b/c:v1"},
-			[]string{"quay.io/a/b-c:v1"}},
-		{"all tags of a repository stay together", []string{"docker.io/a/b:v1", "quay.io/a/b:v1", "quay.io/a/b:v2"},
-			[]string{"quay.io/a/b:v1", "quay.io/a/b:v2"}},
+		{
+			"tags of two registries",
+			[]string{"docker.io/a/b:v1", "quay.io/a/b:v1"},
+			[]string{"quay.io/a/b:v1"},
+		},
+		{
+			"paths that are joined",
+			[]string{"quay.io/a/b-c:v1", "quay.io/a-b/c:v1"},
+			[]string{"quay.io/a/b-c:v1"},
+		},
+		{
+			"all tags of a repository stay together",
+			[]string{"docker.io/a/b:v1", "quay.io/a/b:v1", "quay.io/a/b:v2"},
+			[]string{"quay.io/a/b:v1", "quay.io/a/b:v2"},
+		},
 		{"different tags are no collision", []string{"docker.io/a/b:v1", "quay.io/a/b:v2"}, nil},
-		{"digests with a tag get another tag", []string{"quay.io/a/b:v1@" + etcd, "quay.io/a/b:v1@" + other},
-			[]string{"quay.io/a/b:v1@" + other}},
-		{"a tag alone goes before a digest with a tag", []string{"docker.io/a/b:v1@" + etcd, "quay.io/a/b:v1"},
-			[]string{"docker.io/a/b:v1@" + etcd}},
+		{
+			"digests with a tag get another tag",
+			[]string{"quay.io/a/b:v1@" + etcd, "quay.io/a/b:v1@" + other},
+			[]string{"quay.io/a/b:v1@" + other},
+		},
+		{
+			"a tag alone goes before a digest with a tag",
+			[]string{"docker.io/a/b:v1@" + etcd, "quay.io/a/b:v1"},
+			[]string{"docker.io/a/b:v1@" + etcd},
+		},
 		{"digests alone have tags of their own", []string{"quay.io/a/b@" + etcd, "docker.io/a/b@" + etcd, "quay.io/a/b@" + other}, nil},
 		{"another spelling is the same image", []string{"busybox:1", "docker.io/library/busybox:1", "docker.io/busybox:1"}, nil},
-		{"nothing takes the index image's name", []string{"quay.io/redhat/redhat-operator-index:v4.14"},
-			[]string{"quay.io/redhat/redhat-operator-index:v4.14"}},
+		{
+			"nothing takes the index image's name",
+			[]string{"quay.io/redhat/redhat-operator-index:v4.14"},
+			[]string{"quay.io/redhat/redhat-operator-index:v4.14"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			names, text := named(t, naming(rhIndex, "m.io/x", 2), c.refs...)
