@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"strings"
@@ -80,15 +81,35 @@ func mirrorsOf(n release.Naming) []ref.Ref {
 }
 
 // tellMedia writes the files for releases that came from a medium, which
-// image mirror does not print a block for.
+// image mirror does not print a block for. To another medium only their
+// signatures go along.
 func (s *session) tellMedia(releases []mediaRelease) {
 	for _, r := range releases {
+		if r.To.Scheme == ref.File {
+			s.carrySignatures(r)
+			continue
+		}
 		sources := cluster.MirrorSources(r.Payload.Sources(r.From), []ref.Ref{r.To})
 		if r.To != r.Components {
 			sources = apart(r.Payload, r.From, r.To, r.Components)
 		}
 		s.writeInstructions(s.mediumDir(r.From), r.Payload.Version, instructions(r.Payload.Version, sources, r.verified))
 	}
+}
+
+// carrySignatures puts the signatures of a release on the medium that it was
+// copied to, where they are looked for.
+func (s *session) carrySignatures(r mediaRelease) {
+	files := r.verified.ConfigMaps()
+	if len(files) == 0 || s.regs.SameDirectory() {
+		return
+	}
+	dir := configDir(cmp.Or(s.dirs.to, "."))
+	if err := writeFiles(dir, files); err != nil {
+		s.ui.Warn("the signatures of release %s were not written: %v", r.Payload.Version, err)
+		return
+	}
+	s.ui.Info("the signatures of release %s are in %s", r.Payload.Version, dir)
 }
 
 // mediumDir is the directory of a release read from a medium, "" otherwise.

@@ -120,10 +120,25 @@ func (f *releaseMirrorFlags) verify(ctx context.Context, s *session, p *release.
 	if f.applySignature {
 		return nil, f.cannotApply(s.mediumDir(from), p)
 	}
-	if len(verified.ConfigMaps()) == 0 && f.signatureDir != "" {
+	return verified, f.prepareSignatures(s, verified)
+}
+
+// prepareSignatures finds out before the first image is copied that a directory
+// for signatures cannot be made: afterwards hours may have passed.
+func (f *releaseMirrorFlags) prepareSignatures(s *session, verified *mirror.Verified) error {
+	switch {
+	case f.signatureDir == "":
+		return nil
+	case len(verified.ConfigMaps()) == 0:
 		s.ui.Warn("no signature config map will be written to %s: there is no valid signature", f.signatureDir)
+		return nil
+	case f.dryRun || f.toMirror:
+		return nil
 	}
-	return verified, nil
+	if err := os.MkdirAll(f.signatureDir, 0o750); err != nil {
+		return fmt.Errorf("--release-image-signature-to-dir: %w", err)
+	}
+	return nil
 }
 
 // cannotApply says what to do instead of --apply-release-image-signature. It
@@ -174,12 +189,27 @@ type mediaRelease struct {
 	verified *mirror.Verified
 }
 
+// allRead is an error where the user requires releases to be verified and one
+// cannot be read, or there is none: silence would pass for a proof.
+func allRead(releases []mirror.MirroredRelease, unread []error) error {
+	switch {
+	case len(unread) > 0:
+		return unread[0]
+	case len(releases) == 0:
+		return &hinted{
+			usagef("--verify=require: none of the images is a release on a medium that comes with its components, so nothing would be verified"),
+			"name a release on a medium by a wildcard, as 'file://openshift/release:4.14.3-x86_64*'; adm release mirror verifies one in a registry; other images go without --verify",
+		}
+	}
+	return nil
+}
+
 // verifyMedia verifies the releases among the wishes that come from a medium,
 // with the signatures that lie there.
 func (s *session) verifyMedia(ctx context.Context, wishes []mirror.Wish, flags *verifyFlags) ([]mediaRelease, error) {
 	releases, unread, err := mirror.ReleasesFromMedia(ctx, s.regs, wishes)
-	if err == nil && len(unread) > 0 && flags.policy == mirror.VerifyRequire {
-		err = unread[0]
+	if err == nil && flags.policy == mirror.VerifyRequire {
+		err = allRead(releases, unread)
 	}
 	if err != nil {
 		return nil, err

@@ -50,9 +50,11 @@ type attachment struct {
 // attached plans what is attached to an image, and to the images of its list:
 // signatures, attestations, bills of materials, and whatever else names one of
 // them as its subject. An image that every target holds and that was named by
-// its digest is not asked for at its source again, not for these either.
+// its digest is not asked for at its source again, not for these either; but a
+// release image is, as clusters verify it: a version is looked up to a digest,
+// and a release may be signed after it was mirrored.
 func (p *planner) attached(ctx context.Context, image *plan.Item) ([]*plan.Item, error) {
-	if p.o.NoSignatures || !image.Todo() && image.Ref.Tag == "" {
+	if p.o.NoSignatures || !image.Todo() && image.Ref.Tag == "" && !image.Last {
 		return nil, nil
 	}
 	var out []*plan.Item

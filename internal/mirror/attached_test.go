@@ -169,8 +169,9 @@ func TestAttachedThatWasAskedForIsPlannedOnce(t *testing.T) {
 func TestSignaturesOfAnImageThatIsThere(t *testing.T) {
 	for _, c := range []struct {
 		name, source string
+		release      bool
 		copied       int
-	}{{"by tag", "src.test/r/x:t", 1}, {"by digest", "src.test/r/x@DIGEST", 0}} {
+	}{{"by tag", "src.test/r/x:t", false, 1}, {"by digest", "src.test/r/x@DIGEST", false, 0}, {"a release by digest", "src.test/r/x@DIGEST", true, 1}} {
 		t.Run(c.name, func(t *testing.T) {
 			w := newWorld(t)
 			im := image(1, sample.AMD64)
@@ -178,7 +179,9 @@ func TestSignaturesOfAnImageThatIsThere(t *testing.T) {
 			w.push("dst.test/y:t", im)
 			w.push("src.test/r/x:"+sample.CosignTag(im.Desc.Digest, ".sig"), sample.Signature(im.Desc.Digest))
 			source := strings.ReplaceAll(c.source, "DIGEST", im.Desc.Digest.String())
-			r := w.copy(CopyOptions{}, wish(source, "dst.test/y:t")).Report
+			wanted := wish(source, "dst.test/y:t")
+			wanted.Last = c.release
+			r := w.copy(CopyOptions{}, wanted).Report
 			if r.Copied != 0 || r.Attached != c.copied {
 				t.Errorf("%+v, want %d attached", r, c.copied)
 			}

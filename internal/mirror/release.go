@@ -87,7 +87,8 @@ func besides(ctx context.Context, regs *Registries, p *release.Payload, from ref
 	return from.Repository()
 }
 
-// MirroredRelease is a release that a copy from a medium brought to a registry.
+// MirroredRelease is a release that a copy from a medium brought to a registry
+// or to another medium.
 type MirroredRelease struct {
 	Payload *release.Payload
 	From    ref.Ref
@@ -97,8 +98,8 @@ type MirroredRelease struct {
 }
 
 // ReleasesFromMedia returns the releases among the wishes that were read from a
-// directory and written to a registry: what a cluster is then told about them
-// is known from the medium alone. Those that cannot be read are the second
+// directory: what a cluster is then told about them is known from the medium
+// alone. Those that cannot be read are the second
 // result: one does not keep the others from being found. The error is the
 // context's.
 func ReleasesFromMedia(ctx context.Context, regs *Registries, wishes []Wish) (found []MirroredRelease, unread []error, err error) {
@@ -115,7 +116,7 @@ func ReleasesFromMedia(ctx context.Context, regs *Registries, wishes []Wish) (fo
 			continue
 		}
 		for i, d := range w.Destinations {
-			if d.Scheme == ref.Registry {
+			if d.Scheme == ref.Registry || d.Scheme == ref.File {
 				found = append(found, MirroredRelease{Payload: p, From: w.Source, To: d.Repository(), Components: componentsTo(wishes, w, i)})
 			}
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	pgperrors "github.com/ProtonMail/go-crypto/openpgp/errors"
+	"github.com/ProtonMail/go-crypto/openpgp/packet"
 	openpgp "github.com/ProtonMail/go-crypto/openpgp/v2"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
@@ -37,6 +38,8 @@ var (
 	ErrKeyRevoked = errors.New("the key that it was made with was revoked")
 	// ErrKeyUnfit: the key may not or should not sign: too weak, or for other uses.
 	ErrKeyUnfit = errors.New("the key that it was made with is not fit to sign releases")
+	// ErrWeak: it rests on a hash that can be forged, so that it proves nothing.
+	ErrWeak = errors.New("it is too weak to prove anything")
 	// ErrExpired: the signature itself is past its time.
 	ErrExpired = errors.New("the signature has expired")
 	// ErrFuture: it says that it was made later than now.
@@ -211,6 +214,8 @@ func refused(message *openpgp.MessageDetails, now time.Time) error {
 		return ErrExpired
 	case key != nil && (errors.Is(err, pgperrors.ErrKeyExpired) || errors.Is(err, pgperrors.ErrKeyRevoked) || weak || structure && chosen.SignedBy == nil):
 		return badKey(key, err)
+	case chosen.CorrespondingSig != nil && (*packet.Config)(nil).RejectMessageHashAlgorithm(chosen.CorrespondingSig.Hash):
+		return fmt.Errorf("%w: %w", ErrWeak, err)
 	}
 	return fmt.Errorf("%w (%w)", ErrAltered, err)
 }

@@ -279,3 +279,21 @@ func FuzzKeys(f *testing.F) {
 		}
 	})
 }
+
+// gpg --digest-algo SHA1 made this one: it fits its text, and proves nothing.
+func TestWeakHashIsNotCalledAltered(t *testing.T) {
+	var parts [2][]byte
+	for i, name := range []string{"sha1.asc", "sha1.sig"} {
+		var err error
+		if parts[i], err = os.ReadFile(filepath.Join("testdata", name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	keys, err := signature.Keys{}.Give(parts[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := signature.Verify(parts[1], release, keys, at(3650*day)); !errors.Is(err, signature.ErrWeak) || !strings.Contains(err.Error(), "SHA-1") {
+		t.Error(err)
+	}
+}
