@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -60,9 +61,9 @@ func parseIgnoreLine(line string) (ignoreRule, bool) {
 // ignores reports whether a file is excluded: the last pattern that matches it
 // or a directory above it decides.
 func (rules ignoreRules) ignores(file string) bool {
-	for i := len(rules) - 1; i >= 0; i-- {
-		if rules[i].matches(file) {
-			return !rules[i].keep
+	for _, r := range slices.Backward(rules) {
+		if r.matches(file) {
+			return !r.keep
 		}
 	}
 	return false

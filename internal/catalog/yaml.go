@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -190,23 +191,22 @@ func (c *converter) merge(value *yaml.Node, start, depth int) error {
 	if value.Kind == yaml.AliasNode {
 		return c.alias(value, func(to *yaml.Node) error { return c.merge(to, start, depth+1) })
 	}
+	wrong := &yamlError{value.Line, errors.New("<< has to be followed by a mapping, or a list of mappings")}
 	switch value.Kind {
 	case yaml.MappingNode:
 		return c.fields(value, start, depth)
 	case yaml.SequenceNode:
-		for i := len(value.Content) - 1; i >= 0; i-- {
-			if value.Content[i].Kind == yaml.SequenceNode {
-				break // falls to the error below
+		for _, element := range slices.Backward(value.Content) {
+			if element.Kind == yaml.SequenceNode {
+				return wrong
 			}
-			if err := c.merge(value.Content[i], start, depth+1); err != nil {
+			if err := c.merge(element, start, depth+1); err != nil {
 				return err
 			}
-			if i == 0 {
-				return nil
-			}
 		}
+		return nil
 	}
-	return &yamlError{value.Line, errors.New("<< has to be followed by a mapping, or a list of mappings")}
+	return wrong
 }
 
 func (c *converter) key(n *yaml.Node) error {

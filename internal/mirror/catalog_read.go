@@ -179,11 +179,11 @@ func (x *Index) Extract(ctx context.Context, dir string) (*ExtractedCatalog, err
 func isDatabase(head []byte) bool { return string(head) == sqlite.Magic }
 
 // skip returns what tells the layers that a quick look leaves out: below the
-// one that has the catalog, those whose steps do not mention its path. An
+// one that has the catalog, those whose steps do not mention its name. An
 // image that does not tell its whole history has none.
 func (x *Index) skip() func(layer int, found bool) bool {
 	steps := layerSteps(x.Image)
-	name := path.Clean("/" + x.Path)
+	name := path.Base(path.Clean("/" + x.Path))
 	return func(layer int, found bool) bool {
 		return found && steps != nil && !strings.Contains(steps[layer], name)
 	}

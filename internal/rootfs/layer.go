@@ -63,10 +63,11 @@ func (r *Reader) scan(ctx context.Context, desc oci.Descriptor, visit func(heade
 	opener := func(ctx context.Context, offset int64) (io.ReadCloser, error) {
 		return r.Source.OpenBlob(ctx, desc.Digest, offset)
 	}
-	content, err := repo.NewVerifier(ctx, desc, opener, r.Name)
+	verifier, err := repo.NewVerifier(ctx, desc, opener, r.Name)
 	if err != nil {
 		return fmt.Errorf("blob %s: %w", desc.Digest, err)
 	}
+	var content io.ReadCloser = verifier
 	defer content.Close()
 	r.total += desc.Size
 	counted := &counter{ctx: ctx, r: r, content: content}

@@ -215,7 +215,7 @@ func (t *tree) entry(h header, content io.Reader) error {
 		}
 		return nil
 	}
-	if ok && old.dir != h.dir() && !(old.dir && h.link == symbolic) {
+	if ok && old.dir != h.dir() && (!old.dir || h.link != symbolic) {
 		return fmt.Errorf("/%s is in one layer as a directory and as something else", h.name)
 	}
 	t.seen[h.name] = seen{layer: t.layer, dir: h.dir()}

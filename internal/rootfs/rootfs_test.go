@@ -150,8 +150,9 @@ func TestExtract(t *testing.T) {
 			layer("1", "configs/a", "configs/hard => configs/a"), layer("2", "configs/a"),
 		}, map[string]string{"a": "2", "hard": "1"}, 3},
 		{"the last of two entries counts", "configs", [][]byte{layer("1", "configs/x -> a", "configs/x", "configs/x")}, map[string]string{"x": "1"}, 1},
-		{"links do not leave the image", "configs", [][]byte{layer("1", "configs/x -> ../../../etc/hostname", "configs/y => ../../etc/hostname", "etc/hostname")},
-			map[string]string{"x": "1"}, 2},
+		{"links do not leave the image", "configs", [][]byte{
+			layer("1", "configs/x -> ../../../etc/hostname", "configs/y => ../../etc/hostname", "etc/hostname"),
+		}, map[string]string{"x": "1"}, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r, b := image(c.layers...)

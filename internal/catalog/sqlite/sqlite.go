@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	driver "modernc.org/sqlite"
 
@@ -101,8 +102,7 @@ func checkMagic(path string) error {
 
 // broken says that the library could not make sense of the file.
 func broken(err error) error {
-	var e *driver.Error
-	if errors.As(err, &e) {
+	if _, ok := errors.AsType[*driver.Error](err); ok {
 		return fmt.Errorf("reading database: %w", err)
 	}
 	return err
@@ -198,16 +198,12 @@ func (r *reader) table(ctx context.Context, name string, visit func(row []string
 	if have == nil {
 		return nil
 	}
-	list := ""
+	list := make([]string, len(columns))
 	for i, c := range columns {
-		if i > 0 {
-			list += ", "
-		}
+		list[i] = "''"
 		if slices.Contains(have, c) {
-			list += `"` + c + `"`
-		} else {
-			list += "''"
+			list[i] = `"` + c + `"`
 		}
 	}
-	return r.query(ctx, "SELECT "+list+` FROM "`+name+`"`, len(columns), visit)
+	return r.query(ctx, "SELECT "+strings.Join(list, ", ")+` FROM "`+name+`"`, len(columns), visit)
 }

@@ -1,0 +1,62 @@
+package rootfs
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"testing"
+
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/repo"
+)
+
+// blob is a source of one blob.
+type blob struct {
+	repo.Source
+	content []byte
+}
+
+func (b blob) OpenBlob(_ context.Context, _ oci.Digest, offset int64) (io.ReadCloser, error) {
+	return io.NopCloser(bytes.NewReader(b.content[offset:])), nil
+}
+
+func TestLimits(t *testing.T) {
+	var plain bytes.Buffer
+	w := tar.NewWriter(&plain)
+	for i := range 5 {
+		_ = w.WriteHeader(&tar.Header{Name: fmt.Sprintf("c/%d", i), Typeflag: tar.TypeReg, Size: 10})
+		_, _ = w.Write(make([]byte, 10))
+		_ = w.WriteHeader(&tar.Header{Name: fmt.Sprintf("c/l%d", i), Typeflag: tar.TypeSymlink, Linkname: "../out"})
+	}
+	_ = w.Close()
+	h := oci.Digest{}.Hash()
+	h.Write(plain.Bytes())
+	desc := oci.Descriptor{Digest: oci.NewDigest(oci.Canonical, h.Sum(nil)), Size: int64(plain.Len())}
+	enough := limits{layer: 1 << 20, entries: 10, files: 5, bytes: 50, links: 5}
+	for name, c := range map[string]struct {
+		l  limits
+		ok bool
+	}{
+		"enough":  {enough, true},
+		"layer":   {limits{layer: 1000, entries: 10, files: 5, bytes: 50, links: 5}, false},
+		"entries": {limits{layer: 1 << 20, entries: 9, files: 5, bytes: 50, links: 5}, false},
+		"files":   {limits{layer: 1 << 20, entries: 10, files: 4, bytes: 50, links: 5}, false},
+		"bytes":   {limits{layer: 1 << 20, entries: 10, files: 5, bytes: 49, links: 5}, false},
+		"links":   {limits{layer: 1 << 20, entries: 10, files: 5, bytes: 50, links: 4}, false},
+	} {
+		root, err := os.OpenRoot(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := &Reader{Source: blob{content: plain.Bytes()}, Layers: []oci.Descriptor{desc}, limits: c.l}
+		err = r.Extract(t.Context(), "c", root)
+		if c.ok && err != nil || !c.ok && !errors.Is(err, errLimit) {
+			t.Errorf("%s: %v", name, err)
+		}
+		root.Close()
+	}
+}
