@@ -27,8 +27,10 @@ type Naming struct {
 	// Max is how many elements a path in a registry may have, its first ones
 	// included; 0 is no limit. In directories there is none.
 	Max int
-	// Memory is what the medium knows about its catalog; nil where the Index is
-	// in a registry, and for media of oc.
+	// Memory is what the medium knows about its catalog, nil for media of oc. With
+	// an Index that is in its place already (the run with --manifests-only) it
+	// makes the medium the source of everything, as it was in the run before. For
+	// any other Index in a registry it is of no use.
 	Memory *Memory
 }
 
@@ -51,8 +53,8 @@ type Names struct {
 	// Served is how catalog sources name the index image: where it went, by its
 	// digest if the user named it so, as oc does.
 	Served ref.Ref
-	// InPlace says that the index image is at its destination already, so that
-	// there is nothing to copy: it was read from there.
+	// InPlace says that the index image is at its destination already: the user
+	// named it there.
 	InPlace bool
 	// Named is the reference that objects are called after, with RepositoryName:
 	// the index image's own, or where it went to if it came from a medium, which
@@ -129,6 +131,9 @@ func (n Naming) index() (Names, error) {
 	if out.InPlace {
 		out.Index.Destination = out.Index.Source
 		out.Named = out.Index.Destination
+		if medium := n.medium(); !medium.IsZero() {
+			out.Index.Source = medium
+		}
 		return out, nil
 	}
 	var err error
@@ -153,26 +158,34 @@ func (n Naming) InPlace() bool {
 	return dest.Path == "" || strings.HasPrefix(at.Path+"/", dest.Path+"/")
 }
 
-// source is where a related image is read: its original place, or the medium
-// that the index image is on.
-func (n Naming) source(original ref.Ref) ref.Ref {
-	if n.Index.Scheme == ref.Registry {
-		return original
+// medium is the place of the index image on the medium that images are read
+// from: the user names it, or it remembers an index image that is in its place
+// already. Zero is for images that are read where they came from.
+func (n Naming) medium() ref.Ref {
+	switch {
+	case n.Index.Scheme != ref.Registry:
+		return n.Index
+	case n.Memory != nil && n.InPlace():
+		return n.Memory.Index
 	}
-	if at, ok := n.Memory.Find(original); ok {
-		return n.onMedium(at, original)
-	}
-	at, err := Mount(original, n.Index.Repository(), 0)
-	if err != nil {
-		return original // no medium has it: a name that long cannot have been written
-	}
-	return n.onMedium(at, original)
+	return ref.Ref{}
 }
 
-// onMedium is a place of the medium, by digest where the original has one, as
-// oc asks for it.
-func (n Naming) onMedium(at, original ref.Ref) ref.Ref {
-	at.Scheme, at.Label = n.Index.Scheme, n.Index.Label
+// source is where a related image is read: its original place, or the medium,
+// there by digest where the original has one, as oc asks for it.
+func (n Naming) source(original ref.Ref) ref.Ref {
+	medium := n.medium()
+	if medium.IsZero() {
+		return original
+	}
+	at, ok := n.Memory.Find(original)
+	if !ok {
+		var err error
+		if at, err = Mount(original, medium.Repository(), 0); err != nil {
+			return original // no medium has it: a name that long cannot have been written
+		}
+	}
+	at.Scheme, at.Label = medium.Scheme, medium.Label
 	if !original.Digest.IsZero() {
 		return at.WithDigest(original.Digest)
 	}

@@ -147,7 +147,12 @@ func TestStepsTwoAndThreeAgree(t *testing.T) {
 	two.Memory, two.Original = &memory, memory.Original
 	remembered, _ := named(t, two, refs...)
 	forgotten, _ := named(t, naming(onDisk, "m.io/olm-mirror", 2), refs...)
-	three, _ := named(t, naming(remembered.Index.Destination.String(), "m.io/olm-mirror", 2), refs...)
+	last := naming(remembered.Index.Destination.String(), "m.io/olm-mirror", 2)
+	three, _ := named(t, last, refs...)
+	last.Memory, last.Original = &memory, memory.Original
+	if again, text := named(t, last, refs...); text != string(remembered.MappingText()) || !again.InPlace {
+		t.Errorf("with the medium at hand the third run maps\n%s\nthe second\n%s", text, remembered.MappingText())
+	}
 	for _, other := range []catalog.Names{forgotten, three} {
 		if other.Named != remembered.Named || other.Index.Destination != remembered.Index.Destination {
 			t.Errorf("the index image: %v and %v", other.Index, remembered.Index)
