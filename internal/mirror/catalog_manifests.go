@@ -73,6 +73,9 @@ func WriteManifests(dir string, files []cluster.File) (replaced []string, err er
 		err := os.Remove(filepath.Join(dir, filepath.FromSlash(name)))
 		if err == nil {
 			replaced = append(replaced, name)
+			if at := path.Dir(name); at != "." {
+				_ = os.Remove(filepath.Join(dir, filepath.FromSlash(at))) // unless something else is in it
+			}
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return replaced, err
 		}

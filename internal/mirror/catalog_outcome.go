@@ -9,6 +9,7 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/catalog"
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/ref"
+	"github.com/airbridge-dev/airbridge/internal/repo"
 )
 
 // The files of a directory of manifests that say what is missing, if anything
@@ -166,7 +167,7 @@ func (f *fates) failures(result *Result) {
 			}
 			f.attached = append(f.attached, MissingImage{
 				Image: item.Ref.String(), Source: item.Ref.String(), Destination: to,
-				AttachedTo: images[item.Subject].String(), Why: inOneLine(failure.Err), err: failure.Err,
+				AttachedTo: images[item.Subject].String(), Why: whyOf(failure.Err), err: failure.Err,
 			})
 		}
 	}
@@ -183,7 +184,7 @@ func (f *fates) of(n catalog.Name) (MissingImage, bool) {
 	}
 	switch err := f.failed[n.Source]; {
 	case err != nil:
-		m.Why, m.err = inOneLine(err), err
+		m.Why, m.err = whyOf(err), err
 	case f.gone[n.Source.String()] != "":
 		m.Why, m.Gone = f.gone[n.Source.String()], true
 	case f.done[n.Source]:
@@ -196,6 +197,14 @@ func (f *fates) of(n catalog.Name) (MissingImage, bool) {
 		}
 	}
 	return m, true
+}
+
+// whyOf is an error without the name of the image, which is told beside it.
+func whyOf(err error) string {
+	if e, ok := errors.AsType[*repo.Error](err); ok && e.Side != "" {
+		return fmt.Sprintf("%s: %s", e.Side, inOneLine(e.Err))
+	}
+	return inOneLine(err)
 }
 
 func inOneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
@@ -234,14 +243,29 @@ func (o *CatalogOutcome) Text() string {
 				lines = append(lines, m.line())
 			}
 		}
-		section(&b, fmt.Sprintf("%d of %d images are %s:", len(lines), o.Images, kind.title), lines)
+		section(&b, fmt.Sprintf("%d of %s %s %s:", len(lines), counted(o.Images, "image"), verb(len(lines)), kind.title), lines)
 	}
 	var lines []string
 	for _, d := range o.Documents {
 		lines = append(lines, catalog.Problem{File: d.File, Line: d.Line, Package: d.Package, Err: errors.New(d.Why)}.Error())
 	}
-	section(&b, fmt.Sprintf("%d documents of the catalog cannot be read, and what they name is not known:", len(lines)), lines)
+	section(&b, counted(len(lines), "document") + " of the catalog cannot be read, and what is named there is not known:", lines)
 	return b.String()
+}
+
+// counted is a number of things: 1 image, 2 images.
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+func verb(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 func section(b *strings.Builder, title string, lines []string) {
@@ -284,10 +308,10 @@ func (o *CatalogOutcome) Summary() string {
 	}
 	parts := []string{}
 	if missing > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %d images are missing", missing, o.Images))
+		parts = append(parts, fmt.Sprintf("%d of %s %s missing", missing, counted(o.Images, "image"), verb(missing)))
 	}
 	if n := len(o.Documents); n > 0 {
-		parts = append(parts, fmt.Sprintf("%d documents of the catalog cannot be read", n))
+		parts = append(parts, counted(n, "document")+" of the catalog cannot be read")
 	}
 	return strings.Join(parts, ", ")
 }
