@@ -74,10 +74,17 @@ func (r *catalogRun) manifests() ([]cluster.File, error) {
 }
 
 // end tells what came of the run, and what to do next. The error says that
-// something is missing.
-func (r *catalogRun) end(o *mirror.CatalogOutcome) error {
+// something is missing; it is cause where that kept the run from all of it.
+func (r *catalogRun) end(o *mirror.CatalogOutcome, cause error) error {
 	err := r.tellMissing(o)
+	if err != nil && cause != nil && o.Untouched() {
+		r.dir.files = nil // there is nothing for a cluster yet
+		err = cause
+	}
 	r.tellManifests()
+	if err == nil {
+		return cause
+	}
 	return err
 }
 
@@ -114,7 +121,9 @@ func (r *catalogRun) tellMissing(o *mirror.CatalogOutcome) error {
 	if len(o.Missing) == 0 && len(o.Documents) == 0 {
 		return nil
 	}
-	r.ui.Plain("\n" + o.Text())
+	if !o.Untouched() {
+		r.ui.Plain("\n" + o.Text())
+	}
 	r.ui.Report("catalog", o)
 	body, err := json.MarshalIndent(o, "", "  ")
 	if err != nil {

@@ -59,7 +59,7 @@ func (a *App) runCatalogMirror(ctx context.Context, g *globalFlags, f *catalogMi
 		return err
 	}
 	if f.manifestsOnly {
-		return r.end(mirror.CatalogUnread(r.names, r.content.problems))
+		return r.end(mirror.CatalogUnread(r.names, r.content.problems), nil)
 	}
 	return r.copyCatalog(ctx)
 }
@@ -205,7 +205,7 @@ func (r *catalogRun) copyCatalog(ctx context.Context) error {
 	f := r.flags
 	wishes := mirror.CatalogWishes(r.names)
 	if len(wishes) == 0 {
-		return r.end(mirror.CatalogUnread(r.names, r.content.problems))
+		return r.end(mirror.CatalogUnread(r.names, r.content.problems), nil)
 	}
 	r.ui.Info("%s to mirror; the manifests are in %s", ui.Count(len(wishes), "image"), r.dir.name)
 	result, err := r.copyAll(ctx, wishes, mirror.CopyOptions{
@@ -222,13 +222,9 @@ func (r *catalogRun) copyCatalog(ctx context.Context) error {
 		err = rerr
 	}
 	if f.dryRun && err == nil {
-		return r.end(mirror.CatalogUnread(r.names, r.content.problems))
+		return r.end(mirror.CatalogUnread(r.names, r.content.problems), nil)
 	}
-	outcome := mirror.CatalogCopied(r.names, r.content.problems, result, err)
-	if end := r.end(outcome); end != nil || err == nil {
-		return end
-	}
-	return err
+	return r.end(mirror.CatalogCopied(r.names, r.content.problems, result, err), err)
 }
 
 // remember tells the medium what its catalog is called outside. It holds for

@@ -84,6 +84,11 @@ func (o *CatalogOutcome) complete() bool {
 	return len(o.Documents) == 0 && !slices.ContainsFunc(o.Missing, func(m MissingImage) bool { return !m.Gone })
 }
 
+// Untouched reports whether no image was even tried: what ended the run is why.
+func (o *CatalogOutcome) Untouched() bool {
+	return len(o.Missing) >= o.Images && !slices.ContainsFunc(o.Missing, func(m MissingImage) bool { return !m.NotTried })
+}
+
 // CatalogCopied says what came of the copying of a catalog: result and err are
 // Copy's, of the wishes for names. The result may be nil.
 func CatalogCopied(names catalog.Names, problems []catalog.Problem, result *Result, err error) *CatalogOutcome {
