@@ -6,7 +6,6 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -88,11 +87,8 @@ func TestCommunityCatalog(t *testing.T) {
 
 // What is read of JSON is what encoding/json reads.
 func TestJaegerCatalog(t *testing.T) {
-	body, err := os.ReadFile(testdata(t, "catalog", "jaeger-product", "catalog.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	c := clean(t, files("catalog.json", string(body)))
+	fsys := jaeger(t)
+	c, body := clean(t, fsys), fsys["jaeger-product/catalog.json"].Data
 	var want []string
 	seen := map[string]bool{"": true}
 	n := 0
@@ -144,13 +140,26 @@ func decode(content []byte) error {
 	}
 }
 
-// BenchmarkImages finds all related images of the community catalog, and tells
-// how long that takes compared with decoding the same bytes, and how much
-// memory is in use at most. The bounds of the issue are 1.5 and 150 MB.
+// jaeger returns a real package of the Red Hat catalog, of JSON.
+func jaeger(t testing.TB) fstest.MapFS {
+	body, err := os.ReadFile(testdata(t, "catalog", "jaeger-product", "catalog.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files("jaeger-product/catalog.json", string(body))
+}
+
+// BenchmarkImages finds all related images of real catalogs, and tells how long
+// that takes compared with decoding the same bytes, and how much memory is in
+// use at most. The bounds of the issue are 1.5 and 150 MB.
 func BenchmarkImages(b *testing.B) {
-	for _, workers := range []int{1, 0} {
-		b.Run(fmt.Sprintf("workers=%d", workers), func(b *testing.B) {
-			fsys := community(b)
+	for _, c := range []struct {
+		name    string
+		workers int
+		files   func(testing.TB) fstest.MapFS
+	}{{"yaml", 1, community}, {"yaml-parallel", 0, community}, {"json", 1, jaeger}} {
+		b.Run(c.name, func(b *testing.B) {
+			fsys, workers := c.files(b), c.workers
 			var peak uint64
 			found := 0
 			for b.Loop() {

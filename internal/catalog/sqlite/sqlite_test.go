@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -222,6 +223,35 @@ func TestOtherFiles(t *testing.T) {
 	cancel()
 	if _, err := sqlite.Read(ctx, file); !errors.Is(err, context.Canceled) {
 		t.Error(err)
+	}
+}
+
+// A database with wrong bytes anywhere is an error, or another catalog: it does
+// not panic, and it ends.
+func TestDamaged(t *testing.T) {
+	_, c := write(t, sample.CatalogSpec{})
+	rng := rand.New(rand.NewPCG(1, 2))
+	file := filepath.Join(t.TempDir(), "db")
+	failed := 0
+	for range 300 {
+		body := bytes.Clone(c.Files[0].Body)
+		for range 1 + rng.IntN(20) {
+			// Heads of pages have what the rest hangs on.
+			at := rng.IntN(len(body)/4096)*4096 + rng.IntN(4096)%(1+rng.IntN(4096))
+			body[at] = byte(rng.Uint32())
+		}
+		if rng.IntN(10) == 0 {
+			body = body[:rng.IntN(len(body))]
+		}
+		if err := os.WriteFile(file, body, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := sqlite.Read(t.Context(), file); err != nil {
+			failed++
+		}
+	}
+	if failed == 0 {
+		t.Error("no damage was seen")
 	}
 }
 
