@@ -15,8 +15,8 @@ type lack struct {
 }
 
 // depend sees to it that what kept bundles need is kept too: it is an error, or
-// added, again and again until nothing is missing. Each round adds a bundle, so
-// that comes to an end.
+// added, again and again until nothing is missing. Each round adds a bundle or gives a
+// need up, so that comes to an end.
 func (s *selector) depend() error {
 	for {
 		lacks := s.lacks()
@@ -29,7 +29,7 @@ func (s *selector) depend() error {
 		var errs []error
 		for _, l := range lacks {
 			if len(l.unmet(s.meter())) > 0 { // by what was added just now
-				errs = append(errs, s.resolve(l))
+				errs = append(errs, s.allow(l, s.resolve(l)))
 			}
 		}
 		if err := errors.Join(errs...); err != nil {
@@ -47,7 +47,7 @@ func (s *selector) lacks() []lack {
 		s.noteUnclear(f)
 		for _, n := range f.needs {
 			for _, part := range n.unmet(met) {
-				if text := part.String(); !told[text] {
+				if text := part.String(); !told[text] && !s.allowed[text] {
 					told[text] = true
 					out = append(out, lack{f.bundle, part})
 				}
@@ -55,6 +55,16 @@ func (s *selector) lacks() []lack {
 		}
 	}
 	return out
+}
+
+// allow makes a note of a need that is not met, where that is allowed.
+func (s *selector) allow(l lack, err error) error {
+	if !s.options.AllowUnmet || !errors.Is(err, ErrUnmet) && !errors.Is(err, ErrDependency) {
+		return err
+	}
+	s.allowed[l.String()] = true
+	s.notes = append(s.notes, err.Error())
+	return nil
 }
 
 // meter tells whether one of the bundles that are kept now meets a need.

@@ -96,6 +96,28 @@ func TestDependencyReasons(t *testing.T) {
 	}
 }
 
+// What is not met may be somewhere else.
+func TestDependenciesAllowedToMiss(t *testing.T) {
+	c := catalogOf(t, needing)
+	for _, test := range []struct {
+		with      bool
+		want, got string
+		notes     int
+	}{
+		{false, "app-package app-none", "app-none[s*: 1] app-package[s*: 1]", 2},
+		{true, "app-package app-none", "app-none[s*: 1] app-package[s*: 1] lib[s*: 3]", 2},
+		{true, "app-no-package app-chain", "app-chain[s*: 1] app-no-package[s*: 1] lib[s*: 3] two[s*: 2; t: 1]", 3},
+	} {
+		o := catalog.SelectOptions{WithDependencies: test.with, AllowUnmet: true}
+		out, s, err := catalog.Select(c, wanted(t, strings.Fields(test.want)...), o)
+		checkSelection(t, test.got, s, err)
+		if len(s.Notes) != test.notes {
+			t.Errorf("%s: %q", test.want, s.Notes)
+		}
+		again(t, out, test.want, o)
+	}
+}
+
 func TestDependencyNotes(t *testing.T) {
 	c := catalogOf(t, needing)
 	o := catalog.SelectOptions{WithDependencies: true}

@@ -25,8 +25,7 @@ func withField(object []byte, name string, value []byte) []byte {
 		if len(out) > 1 {
 			out = append(out, ',')
 		}
-		quoted, _ := json.Marshal(n) // strings can be marshalled
-		out = append(append(append(out, quoted...), ':'), v...)
+		out = append(append(append(out, quoted(n)...), ':'), v...)
 	}
 	found := false
 	for n, v := range jsonFields(object) {
@@ -47,4 +46,72 @@ func withField(object []byte, name string, value []byte) []byte {
 // listOf returns a list of values.
 func listOf(values [][]byte) []byte {
 	return append(append([]byte{'['}, bytes.Join(values, []byte{','})...), ']')
+}
+
+// without returns the object without a field.
+func without(object []byte, name string) []byte {
+	if field(object, name) == nil {
+		return object
+	}
+	out := []byte("{}")
+	for n, v := range jsonFields(object) {
+		if n != name {
+			out = withField(out, n, v)
+		}
+	}
+	return out
+}
+
+// objectField returns a field that is an object, an empty one where it is not.
+func objectField(object []byte, name string) []byte {
+	if v := field(object, name); len(v) > 0 && v[0] == '{' {
+		return v
+	}
+	return []byte("{}")
+}
+
+// listField returns the elements of a field that is a list, nil where there is none.
+func listField(object []byte, name string) ([][]byte, error) {
+	list, err := asList(name, field(object, name))
+	if list == nil || err != nil {
+		return nil, err
+	}
+	out := [][]byte{}
+	for element := range jsonElements(list) {
+		out = append(out, element)
+	}
+	return out, nil
+}
+
+// stringsField returns a field that is a list of strings.
+func stringsField(object []byte, name string) ([]string, error) {
+	list, err := listField(object, name)
+	var out []string
+	for _, element := range list {
+		s, err := asString("what "+name+" has", element)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, s)
+	}
+	return out, err
+}
+
+func stringList(values []string) []byte {
+	var out [][]byte
+	for _, v := range values {
+		out = append(out, quoted(v))
+	}
+	return listOf(out)
+}
+
+// quoted returns a string as JSON.
+func quoted(s string) []byte {
+	out, _ := json.Marshal(s) // strings can be marshalled
+	return out
+}
+
+// jsonEqual reports whether a value is a string.
+func jsonEqual(value []byte, s string) bool {
+	return len(value) > 0 && value[0] == '"' && jsonString(value) == s
 }

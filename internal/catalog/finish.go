@@ -152,8 +152,7 @@ func reduce(c *Catalog, kept map[string]*remains) (*Catalog, error) {
 func withDefault(p Package, channel string) Package {
 	if p.DefaultChannel != channel {
 		p.DefaultChannel = channel
-		value, _ := json.Marshal(channel) // strings can be marshalled
-		p.Raw = withField(p.Raw, "defaultChannel", value)
+		p.Raw = withField(p.Raw, "defaultChannel", quoted(channel))
 	}
 	return p
 }

@@ -38,6 +38,9 @@ func (e selectError) Unwrap() error { return e.reason }
 type SelectOptions struct {
 	// WithDependencies adds what the wanted bundles need.
 	WithDependencies bool
+	// AllowUnmet makes notes of what wanted bundles need and do not get: another
+	// catalog of the cluster may have it.
+	AllowUnmet bool
 	// DefaultChannels are the default channels that packages get, by package.
 	DefaultChannels map[string]string
 }
@@ -99,6 +102,7 @@ type selector struct {
 	shelves shelves
 	picked  map[string]*choices // by package
 	facts   map[*Bundle]*facts
+	allowed map[string]bool // needs that need not be met
 	notes   []string
 }
 
@@ -119,7 +123,7 @@ func Select(c *Catalog, want []Wanted, o SelectOptions) (*Catalog, Selection, er
 	if len(want) == 0 {
 		return c, Selection{}, nil
 	}
-	s := &selector{catalog: c, options: o, shelves: newShelves(c), picked: map[string]*choices{}, facts: map[*Bundle]*facts{}}
+	s := &selector{catalog: c, options: o, shelves: newShelves(c), picked: map[string]*choices{}, facts: map[*Bundle]*facts{}, allowed: map[string]bool{}}
 	if err := s.pickAll(want); err != nil {
 		return nil, Selection{}, err
 	}
