@@ -51,6 +51,8 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"multi":    cmdMulti,    // multi VAR version: pushes a release of two platforms, MULTI=ref
 	"attach":   cmdAttach,   // attach VAR repository tag|digest: signs it as cosign does, SIG and BUNDLE
 	"referred": cmdReferred, // [!] referred VAR repository tag: BUNDLE is listed as its referrer
+	"profile":  cmdProfile,  // profile VAR PRODUCT [existing...]: starts a model of a registry product, accounts pusher:pw and reader:pw
+	"account":  cmdAccount,  // account FILE HOST user[:password]: a credentials file, by default with the password of profiles
 }
 
 // raceOptions lets a program that was built with the race detector end at once;

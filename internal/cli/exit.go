@@ -19,6 +19,7 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/installconfig"
 	"github.com/airbridge-dev/airbridge/internal/mirror"
 	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/remote"
 	"github.com/airbridge-dev/airbridge/internal/repo"
 	"github.com/airbridge-dev/airbridge/internal/signature"
 	"github.com/airbridge-dev/airbridge/internal/store/kv"
@@ -173,7 +174,7 @@ func (a *App) hint(err error) string {
 	}
 	for _, row := range hints {
 		if row.fits(err) {
-			return strings.ReplaceAll(row.text, "PROGRAM", a.program())
+			return placeholders(strings.ReplaceAll(row.text, "PROGRAM", a.program()), err)
 		}
 	}
 	return ""
@@ -262,6 +263,17 @@ var hints = []hintRow{
 	{as[*repo.LockedError], "stop the other process, or read the directory without writing: several readers may share a store"},
 	{as[*repo.VersionError], "use a newer airbridge (PROGRAM version tells which this is): it may lie on the medium in airbridge-tool/, else ask who wrote it; nothing was changed"},
 	{as[*repo.SpaceError], "make room, or choose another directory; what is there already is not copied again"},
+	{because(remote.NestedName), "choose a destination of two parts, as {HOST}/{PROJECT}/NAME: adm catalog mirror makes such names with --max-components=2, for image mirror give each name in the file of -f; a Quay takes longer ones where FEATURE_EXTENDED_REPOSITORY_NAMES is on"},
+	{because(remote.NestedOrNoRight), "check what the account may do on {REPOSITORY}; where names of more than two parts are refused, choose a destination as {HOST}/{PROJECT}/NAME, for adm catalog mirror with --max-components=2"},
+	{because(remote.NoGitLabProject), "choose a destination below a project that exists, as {HOST}/group/project/name, with an account of the role Developer and a token with write_registry; adm catalog mirror keeps to the depth with --max-components: the parts of the project's path and two more, so 4 for group/project"},
+	{because(remote.NoProject), "create the project first, in the registry's console or API: {PROJECTS}; or choose a destination in one that exists, as {HOST}/project/name"},
+	{becauseECR, "create what is missing, and run the same command again: for r in {REPOSITORIES}; do {AWS} --repository-name $r; done. ECR also does so itself with a repository creation template for CREATE_ON_PUSH"},
+	{because(remote.NoRepository), "create the repository in the registry first: {REPOSITORIES}; or use an account that may create it by a push"},
+	{because(remote.NoRight), "use an account that may push to {REPOSITORY}: airbridge login {HOST}, or its file with -a; a robot account needs the right to push, and where the repository is new, to create"},
+	{because(remote.FixedTag), "choose another tag or repository, or let the tag be overwritten there for the time of the run"},
+	{because(remote.NoQuota), "raise the quota or make room there, and run the same command again: what it has is not sent again"},
+	{because(remote.Frozen), "ask who runs the registry to end its read-only mode, and run the same command again"},
+	{because(remote.Unnamed), "ECR takes no image whose manifest lacks its mediaType, and adding it would change the digest: have the image built anew with a current tool, or leave it out"},
 	{is(syscall.ENOSPC), "the disk is full: make room and run the same command again; it goes on where it stopped"},
 	{is(syscall.EROFS, kv.ErrReadOnly), "the target is read-only: mount it for writing, or choose another directory"},
 	{as[*mirror.NoComponentsError], "name the repository that the components were mirrored to with --components"},
@@ -272,7 +284,7 @@ var hints = []hintRow{
 	{is(mirror.ErrNoRelease), "the flag is for a wildcard that takes in a release with its components, as 'file://openshift/release:4.14.3-x86_64*'; a release image alone goes where its mapping says"},
 	{is(mirror.ErrNoImages), "--from-dir and --dir name the directory that holds v2/, a store, or an OCI layout"},
 	{on(repo.SideSource, is(fs.ErrNotExist)), "check the directory that --from-dir, --to-dir or --dir names; a shell variable in it may be unset"},
-	{on(repo.SideDestination, is(oci.ErrManifestBlobUnknown)), "the registry refuses lists whose images are not all there: copy the whole list (no --filter-by-os, no --skip-missing), or push the one image of it with --keep-manifest-list=false"},
+	{on(repo.SideDestination, is(oci.ErrManifestBlobUnknown)), "the registry refuses lists whose images are not all there: copy the whole list (no --filter-by-os or --index-filter-by-os, no --skip-missing), or push the one image of it with --keep-manifest-list=false"},
 	{as[*mirror.MayPushError], "make an account that may only pull from the mirror, and name that one with -u"},
 	{is(auth.ErrExists), "name another file with --to, or replace this one with --force"},
 	{is(auth.ErrSameFile), "name another file with --to"},

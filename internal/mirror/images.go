@@ -68,6 +68,9 @@ func Copy(ctx context.Context, regs *Registries, wishes []Wish, o CopyOptions, o
 	first.Event = watch.event
 	result, err := copyOnce(ctx, regs, wishes, o, first)
 	at, refused := watch.refused()
+	if e, early := errors.AsType[*sparseError](err); early {
+		at, refused = e.at, true
+	}
 	if !refused || ctx.Err() != nil {
 		return result, err
 	}

@@ -9,33 +9,44 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/repo"
 )
 
-// mostAsked bounds the repositories of one registry that are asked whether we
-// may push: permissions go by namespace, and a catalog has hundreds.
-const mostAsked = 4
-
 // Preflight finds out before the first blob what would fail after hours: a
-// push that is not allowed, a disk that cannot hold the plan, a blob larger
-// than the file system takes.
+// push that is not allowed or has nowhere to go, a list that a registry will
+// not take, a disk that cannot hold the plan, a blob larger than the file
+// system takes.
 func Preflight(ctx context.Context, regs *Registries, p *plan.Plan) error {
-	asked := map[string]int{}
-	for _, place := range todo(p) {
-		reg, err := regs.Find(ctx, place.Registry)
+	for _, places := range byRegistry(todo(p)) {
+		key := places[0].Registry
+		reg, err := regs.Find(ctx, key)
 		if err != nil {
 			return err
 		}
-		if asked[place.Registry] == 0 {
-			if err := checkSpace(ctx, reg, p, place.Registry); err != nil {
-				return err
-			}
+		if err := checkSpace(ctx, reg, p, key); err != nil {
+			return err
 		}
-		if asked[place.Registry]++; asked[place.Registry] > mostAsked {
-			continue
+		if err := checkPush(ctx, reg, places); err != nil {
+			return err
 		}
-		if err := checkPush(ctx, reg, place); err != nil {
+		if err := checkLists(ctx, reg, p, key); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// byRegistry groups places, in their order.
+func byRegistry(places []plan.Place) [][]plan.Place {
+	var out [][]plan.Place
+	index := map[string]int{}
+	for _, place := range places {
+		i, ok := index[place.Registry]
+		if !ok {
+			i = len(out)
+			index[place.Registry] = i
+			out = append(out, nil)
+		}
+		out[i] = append(out[i], place)
+	}
+	return out
 }
 
 // todo returns the places where something is to be written.
@@ -51,17 +62,6 @@ func todo(p *plan.Plan) []plan.Place {
 		rest.Items = append(rest.Items, item)
 	}
 	return rest.Destinations()
-}
-
-func checkPush(ctx context.Context, reg repo.Registry, place plan.Place) error {
-	prober, ok := reg.(repo.Prober)
-	if !ok {
-		return nil
-	}
-	if err := prober.CanPush(ctx, place.Repo); err != nil {
-		return &repo.Error{Op: "checking that images may be pushed to", Side: repo.SideDestination, Ref: place.String(), Err: err}
-	}
-	return nil
 }
 
 // checkSpace compares what is missing with what the disk can take.

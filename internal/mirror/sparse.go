@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"context"
 	"errors"
 	"sync"
 
@@ -84,4 +85,50 @@ func isSparse(item *plan.Item) bool {
 		}
 	}
 	return false
+}
+
+// sparseError is a list with children left out that a destination refused
+// before anything was copied.
+type sparseError struct {
+	error
+	at string
+}
+
+func (e *sparseError) Unwrap() error { return e.error }
+
+// checkLists asks a registry that is known to look for the children of lists
+// whether it takes one without all of them: it pushes the first such list of
+// the plan by digest, where nobody looks for it. Other answers than a refusal
+// for the children are left to the copy.
+func checkLists(ctx context.Context, reg repo.Registry, p *plan.Plan, key string) error {
+	if c, ok := reg.(interface{ ChecksLists() bool }); !ok || !c.ChecksLists() {
+		return nil
+	}
+	item, place, ok := firstSparse(p, key)
+	if !ok {
+		return nil
+	}
+	rp, err := reg.Repo(place.Repo)
+	if err != nil {
+		return err
+	}
+	root := item.Manifests[len(item.Manifests)-1]
+	err = rp.PutManifest(ctx, oci.Descriptor{MediaType: root.MediaType, Digest: root.Digest, Size: int64(len(root.Body))}, root.Body)
+	err = &repo.Error{Op: "checking that lists may be pushed to", Side: repo.SideDestination, Ref: place.String(), Digest: root.Digest, Err: err}
+	if sparseRefused(item, err) {
+		return &sparseError{err, place.String()}
+	}
+	return ctx.Err()
+}
+
+// firstSparse finds a list with children left out that goes to a registry.
+func firstSparse(p *plan.Plan, key string) (*plan.Item, plan.Place, bool) {
+	for i := range p.Items {
+		for _, t := range p.Items[i].Targets {
+			if t.Registry == key && !t.Present && isSparse(&p.Items[i]) {
+				return &p.Items[i], t.Place, true
+			}
+		}
+	}
+	return nil, plan.Place{}, false
 }

@@ -48,15 +48,18 @@ const (
 // do makes a small call until it gets through, in a slot of its own, and gives
 // the answer to use, whose faults are tried again like the request's.
 func (h *host) do(ctx context.Context, c call, use func(*http.Response) error) error {
-	for try := 1; ; try++ {
-		err := h.once(ctx, c, use)
-		if err == nil || giveUp(ctx, try, err) {
-			return err
-		}
+	return h.again(ctx, c, use, h.once(ctx, c, use))
+}
+
+// again goes on after a first try that came to err, nil for well.
+func (h *host) again(ctx context.Context, c call, use func(*http.Response) error, err error) error {
+	for try := 1; err != nil && !giveUp(ctx, try, err); try++ {
 		if err := h.backoff(ctx, try, err); err != nil {
 			return err
 		}
+		err = h.once(ctx, c, use)
 	}
+	return err
 }
 
 func (h *host) once(ctx context.Context, c call, use func(*http.Response) error) error {

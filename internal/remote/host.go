@@ -28,6 +28,7 @@ type host struct {
 
 	mu         sync.Mutex
 	link       *link            // nil until a ping got through
+	product    kind             // as the ping's answer shows it
 	silent     *unreachedError  // why the last ping did not
 	sideLinks  map[string]*link // by scheme, where this is no registry
 	cache      map[string]*token
@@ -36,6 +37,7 @@ type host struct {
 	requests, retries atomic.Int64
 	chunk             atomic.Int64 // the largest PATCH that it takes, in bytes; 0 while it takes uploads in one PUT
 	internal          atomic.Bool  // answered like OpenShift's internal registry
+	mountless         atomic.Bool  // refused a mount, and is of a kind that refuses all
 	listless          atomic.Bool  // has no referrers API, as ListsReferrers found
 }
 
@@ -204,6 +206,7 @@ func (h *host) pingOnce(ctx context.Context, l *link, target *url.URL) error {
 	if retryStatus(resp.StatusCode) {
 		return h.failure(resp, "")
 	}
+	h.recognise(resp.Header)
 	if resp.StatusCode == http.StatusUnauthorized {
 		l.learn(parseChallenges(resp.Header))
 	}

@@ -141,13 +141,8 @@ func (p manifestPut) put(ctx context.Context, target string, tags []string) (put
 // docker-registry, on a disk, finds the link of a blob empty, and so its digest
 // invalid, while somebody else pushes that blob again.
 func passing(e *Error) bool {
-	return e.has(oci.ErrManifestInvalid) && artifactory(e) && !overwrites(e) ||
+	return e.has(oci.ErrManifestInvalid) && isArtifactory(e.hdr) && !overwrites(e) ||
 		e.has(oci.ErrDigestInvalid) && e.has(oci.ErrManifestBlobUnknown)
-}
-
-func artifactory(e *Error) bool {
-	return e.hdr.Get("X-JFrog-Version") != "" || e.hdr.Get("X-Artifactory-Id") != "" ||
-		strings.HasPrefix(e.hdr.Get("Server"), "Artifactory")
 }
 
 // overwrites recognises Artifactory's way to say that a tag may not be
@@ -174,7 +169,7 @@ func (p manifestPut) putOnce(ctx context.Context, target string, tags []string) 
 		answer, err = p.read(resp, target)
 		return err
 	})
-	return answer, p.explain(err)
+	return answer, p.explain(ctx, err)
 }
 
 // read checks what the registry says that it has taken.
@@ -193,7 +188,7 @@ func (p manifestPut) read(resp *http.Response, target string) (putAnswer, error)
 // explain gives the registries' ways to say that something the manifest needs
 // is not there one meaning, and none else: it must not pass for a missing
 // manifest.
-func (p manifestPut) explain(err error) error {
+func (p manifestPut) explain(ctx context.Context, err error) error {
 	e, ok := asError(err)
 	if !ok {
 		return err
@@ -204,12 +199,11 @@ func (p manifestPut) explain(err error) error {
 		return err
 	}
 	unknown := e.has(oci.ErrManifestBlobUnknown, oci.ErrBlobUnknown, oci.ErrManifestUnknown) ||
-		e.has("NOT_FOUND") && oci.IsIndex(p.desc.MediaType) && !mentions(e, "project") // Harbor, of an index's child
+		e.has("NOT_FOUND") && oci.IsIndex(p.desc.MediaType) && p.r.said(e) != NoProject // Harbor, of an index's child
 	if unknown && (e.Status == http.StatusBadRequest || e.Status == http.StatusNotFound) {
 		e.mean(oci.ErrManifestBlobUnknown)
 	}
-	p.r.explainPush(err)
-	return err
+	return p.r.explainPush(ctx, err)
 }
 
 // tagged reports whether a refused push of a tag does not matter, because the

@@ -39,7 +39,7 @@ func (r *Repo) PutBlob(ctx context.Context, desc oci.Descriptor, content repo.Op
 	if desc.Size < 0 {
 		return repo.Sent, fmt.Errorf("%s: blob %s has no size", r, desc.Digest)
 	}
-	u := &upload{r: r, desc: desc, scope: push(r.path), from: from, chunk: r.host.chunk.Load()}
+	u := &upload{r: r, desc: desc, scope: push(r.path), from: from}
 	u.content = &cursor{desc: desc, open: content, where: "source of " + r.String()}
 	defer u.content.close()
 	outcome, err := u.run(ctx)
@@ -50,8 +50,7 @@ func (r *Repo) PutBlob(ctx context.Context, desc oci.Descriptor, content repo.Op
 	if s, ok := errors.AsType[sourceError](err); ok {
 		return outcome, s.error
 	}
-	r.explainPush(err)
-	return outcome, err
+	return outcome, r.explainPush(ctx, err)
 }
 
 // run tries until the blob is there or no try brings anything.
@@ -103,6 +102,9 @@ func (u *upload) attempt(ctx context.Context) (outcome repo.Outcome, err error) 
 			return repo.Mounted, err
 		}
 	}
+	if u.chunk == 0 { // by now it is known what registry this is
+		u.chunk = u.r.host.chunk.Load()
+	}
 	if u.chunk > 0 {
 		return repo.Sent, u.sendChunks(ctx)
 	}
@@ -149,9 +151,10 @@ func (u *upload) recover(err error) bool {
 }
 
 // resumeOrRestart goes on with a large blob where the registry has it, and
-// begins again with a small one.
+// begins again with a small one. ECR loses all chunks but the first
+// (containers-roadmap issue 2831), so that there is nothing to go on from.
 func (u *upload) resumeOrRestart() {
-	if u.session == nil || u.desc.Size < resumeFrom {
+	if u.session == nil || u.desc.Size < resumeFrom || u.r.host.kind() == kindECR {
 		u.session = nil
 		return
 	}
@@ -187,12 +190,15 @@ func refusesWhole(e *Error) bool {
 // cannot mount answer with a session. Any other answer to a mount leads to a
 // plain start, because some registries fail on mounts in ways of their own.
 func (u *upload) start(ctx context.Context) (mounted bool, err error) {
-	if u.from != "" {
+	if u.from != "" && !u.r.host.mountless.Load() {
 		from := u.from
 		u.from = ""
 		mounted, err = u.post(ctx, u.mountScope(from), url.Values{"mount": {u.desc.Digest.String()}, "from": {u.r.sibling(from)}})
 		if err == nil || ctx.Err() != nil || transient(err) {
 			return mounted, err
+		}
+		if u.r.host.kind() == kindGitLab { // none works there (gitlab issue 20167)
+			u.r.host.mountless.Store(true)
 		}
 	}
 	return u.post(ctx, u.scope, nil)

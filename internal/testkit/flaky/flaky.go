@@ -32,6 +32,8 @@ type Options struct {
 	Quirks  []Quirk // the first one sees a request first
 	Faults  []Fault
 	Backend repo.Registry // nil for one in memory
+	// Seen, if set, is told each request as it arrives.
+	Seen func(*http.Request)
 }
 
 // Request is one request and how it was answered.
@@ -54,6 +56,7 @@ type Server struct {
 	Script   *Script       // the faults, to be added to
 
 	login   *Login
+	seen    func(*http.Request)
 	release chan struct{} // closed at the end: lets stalled handlers go
 
 	mu       sync.Mutex
@@ -68,7 +71,14 @@ type Server struct {
 // Start runs a server until the test ends.
 func Start(t testing.TB, o Options) *Server {
 	t.Helper()
-	s := &Server{Registry: o.Backend, login: o.Login, release: make(chan struct{})}
+	s := Run(o)
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// Run runs a server until it is stopped.
+func Run(o Options) *Server {
+	s := &Server{Registry: o.Backend, login: o.Login, seen: o.Seen, release: make(chan struct{})}
 	s.room, s.atOnce = sync.NewCond(&s.mu), o.AtOnce
 	if s.Registry == nil {
 		s.Registry = registry.New("memory", cas.Mem(), kv.Mem(), registry.Options{Now: time.Now})
@@ -84,7 +94,6 @@ func Start(t testing.TB, o Options) *Server {
 		handler = o.Login.wrap(handler)
 	}
 	s.start(o.TLS, s.record(handler))
-	t.Cleanup(s.stop)
 	return s
 }
 
@@ -99,11 +108,12 @@ func (s *Server) start(tls bool, handler http.Handler) {
 	}
 	_, s.Addr, _ = strings.Cut(s.URL, "://")
 	if s.login != nil {
-		s.login.realm = s.URL + "/token"
+		s.login.realm = s.URL + s.login.path()
 	}
 }
 
-func (s *Server) stop() {
+// Stop ends the server and its connections.
+func (s *Server) Stop() {
 	close(s.release)
 	s.CloseClientConnections()
 	s.Close()
@@ -145,6 +155,9 @@ func (s *Server) record(next http.Handler) http.Handler {
 			Agent: r.UserAgent(), Auth: kind, Length: r.ContentLength,
 		}
 		answer := &statusWriter{ResponseWriter: w}
+		if s.seen != nil {
+			s.seen(r)
+		}
 		s.mu.Lock()
 		n := len(s.requests)
 		s.requests = append(s.requests, q)
