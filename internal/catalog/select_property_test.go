@@ -232,7 +232,7 @@ func TestSelectReal(t *testing.T) {
 // the same bytes. The bound of the issue is 2.
 func BenchmarkSelect(b *testing.B) {
 	fsys := community(b)
-	for _, want := range []string{"koku-metrics-operator dell-csm-operator", "*", "*::1.0.0.."} {
+	for _, want := range []string{"koku-metrics-operator dell-csm-operator", "*", "*::.."} {
 		b.Run(want, func(b *testing.B) {
 			size := 0
 			for b.Loop() {

@@ -22,6 +22,9 @@ type Wish struct {
 	// Beside is where the image is read if that repository holds it by digest:
 	// a release medium's own. The zero Ref for nowhere.
 	Beside ref.Ref
+	// Made is where the image is read if it was made in this run; the zero Place
+	// for an image that Source can be read at.
+	Made plan.Place
 }
 
 // PlanOptions says what goes along and what may be missing.
@@ -252,6 +255,9 @@ func (p *planner) pin(ctx context.Context, w *walker) (oci.Digest, error) {
 // there, else where its reference says. What is damaged beside it, or does not
 // answer, is an error and no reason to go elsewhere.
 func (p *planner) source(ctx context.Context, w Wish) (repo.Repo, plan.Place, error) {
+	if w.Made != (plan.Place{}) {
+		return p.openPlace(ctx, w.Made)
+	}
 	if !w.Beside.IsZero() {
 		rp, place, err := p.open(ctx, w.Beside)
 		if err == nil {
@@ -276,6 +282,10 @@ func (p *planner) open(ctx context.Context, r ref.Ref) (repo.Repo, plan.Place, e
 	if err != nil {
 		return nil, place, err
 	}
+	return p.openPlace(ctx, place)
+}
+
+func (p *planner) openPlace(ctx context.Context, place plan.Place) (repo.Repo, plan.Place, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if rp := p.opened[place]; rp != nil {
