@@ -14,6 +14,9 @@ import (
 // MaxFile is the largest credential file that is read, in bytes.
 const MaxFile = 8 << 20
 
+// maxEntries is how many entries a file that is edited may have.
+const maxEntries = 10000
+
 // Document is a credential file that is edited: a pull secret, podman's
 // auth.json or docker's config.json. Members that it does not know, and entries
 // that nobody sets, stay as they are, in their order.
@@ -47,6 +50,9 @@ func ParseDocument(data []byte) (*Document, error) {
 	default:
 		if d.auths, err = parseObject(raw); err != nil {
 			return nil, errors.New("\"auths\" is not a JSON object")
+		}
+		if n := len(d.auths.members); n > maxEntries {
+			return nil, fmt.Errorf("it has %d entries, more than %d", n, maxEntries)
 		}
 	}
 	return d, nil

@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -64,6 +65,15 @@ func TestLayoutsAreRead(t *testing.T) {
 	}
 }
 
+// entries is a file of many entries.
+func entries(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, `,"r%d.example":{}`, i)
+	}
+	return `{"auths":{` + b.String()[1:] + `}}`
+}
+
 func TestFaultsAreShownByTheirPlace(t *testing.T) {
 	for text, want := range map[string]string{
 		"{\"auths\":{\n\"a\":{\"auth\":\"geheim\"}\n  \"b\":1}}": "line 3, column 3: unexpected character after object key:value pair",
@@ -75,6 +85,7 @@ func TestFaultsAreShownByTheirPlace(t *testing.T) {
 		`{"https://r.example":{"auth":"geheim"}}`:                ".dockercfg",
 		`{"a":'geheim'}`:                                         "line 1, column 6: unexpected character looking for beginning of value",
 		strings.Repeat(" ", auth.MaxFile+1):                      "larger than",
+		entries(10001):                                           "it has 10001 entries, more than 10000",
 	} {
 		_, err := auth.ParseDocument([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "geheim") {

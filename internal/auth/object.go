@@ -33,6 +33,7 @@ func parseObject(data []byte) (*object, error) {
 		return nil, errNotObject
 	}
 	o := &object{}
+	at := map[string]int{} // a file may have very many members
 	for dec.More() {
 		before := dec.InputOffset()
 		name, err := dec.Token()
@@ -44,7 +45,12 @@ func parseObject(data []byte) (*object, error) {
 		if err := dec.Decode(&m.value); err != nil {
 			return nil, errNotObject
 		}
-		o.put(m)
+		if i, again := at[m.name]; again {
+			o.members[i].value = m.value
+			continue
+		}
+		at[m.name] = len(o.members)
+		o.members = append(o.members, m)
 	}
 	return o, nil
 }

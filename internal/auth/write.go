@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // ErrExists says that a file is not overwritten.
@@ -16,10 +17,14 @@ var ErrExists = errors.New("the file exists already")
 // ErrSameFile says that what is to be written is one of the files read.
 var ErrSameFile = errors.New("this is the file that is read: the original is never changed")
 
+// errNotPlain says that a device, a pipe or a directory is not replaced.
+var errNotPlain = errors.New("this is not a plain file")
+
 // Update changes a credential file, which is made if it is not there, with its
 // directory. Another process that does the same waits. The file has mode 0600
 // and is replaced as a whole; where it is a symbolic link, the link stays and
-// its target is replaced. A change that changes nothing writes nothing.
+// its target is replaced. A change that changes nothing writes nothing, unless
+// others may read the file.
 func Update(path string, change func(*Document) error) error {
 	target, err := followLinks(path)
 	if err != nil {
@@ -38,16 +43,27 @@ func Update(path string, change func(*Document) error) error {
 		return err
 	}
 	before := d.Encode("")
-	if err := change(d); err != nil || bytes.Equal(before, d.Encode("")) {
+	if err := change(d); err != nil || bytes.Equal(before, d.Encode("")) && isPrivate(target) {
 		return err
 	}
 	return replace(target, d.Encode("\t"))
 }
 
-// ReadDocument reads a file. One that is not there is an empty document with an
+// isPrivate reports whether nobody but its owner may read a file. Modes on
+// Windows say nothing of that.
+func isPrivate(path string) bool {
+	info, err := os.Stat(path)
+	return err != nil || runtime.GOOS == "windows" || info.Mode().Perm()&0o077 == 0
+}
+
+// ReadDocument reads a file that can be written again: no device, and no pipe,
+// which might never end. One that is not there is an empty document with an
 // error that matches fs.ErrNotExist.
 func ReadDocument(path string) (*Document, error) {
 	d := &Document{&object{}, &object{}}
+	if err := checkPlain(path); err != nil {
+		return d, fmt.Errorf("credentials in %s: %w", path, err)
+	}
 	data, err := readFile(path)
 	if err != nil {
 		return d, fmt.Errorf("credentials: %w", err)
@@ -100,7 +116,7 @@ func mayWrite(path string, force bool, inputs []string) error {
 	}
 	switch {
 	case err == nil && !info.Mode().IsRegular():
-		return errors.New("this is not a plain file")
+		return errNotPlain
 	case err == nil && !force:
 		return ErrExists
 	case err == nil || errors.Is(err, fs.ErrNotExist):
@@ -131,8 +147,20 @@ func followLinks(path string) (string, error) {
 	return "", errors.New("too many symbolic links")
 }
 
+// checkPlain refuses what is there and is not a file: root could replace
+// /dev/null. Directories have errors of their own.
+func checkPlain(path string) error {
+	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return errNotPlain
+	}
+	return nil
+}
+
 // replace puts a file in place of another in one step, durably.
 func replace(path string, data []byte) (err error) {
+	if err := checkPlain(path); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), ".airbridge-*.tmp") // mode 0600
 	if err != nil {
 		if p, ok := errors.AsType[*fs.PathError](err); ok {

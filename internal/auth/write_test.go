@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -266,4 +267,35 @@ func TestDefaultFile(t *testing.T) {
 	h.env["REGISTRY_AUTH_FILE"] = "/named"
 	check("/named", func(*auth.Options) {})
 	check("/flag", func(o *auth.Options) { o.File = "/flag" })
+}
+
+func TestOnlyPlainFilesAreReplaced(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	socket, err := net.Listen("unix", path)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer socket.Close()
+	_, kept := auth.Keeper{Path: path}.Keep(t.Context(), key(t, "a.example"), auth.Credential{Username: "u", Password: "p"})
+	for what, err := range map[string]error{"keep": kept, "rewrite": auth.Rewrite(path, []byte("x")), "write": auth.WriteNew(path, []byte("x"), true)} {
+		if err == nil || !strings.Contains(err.Error(), "this is not a plain file") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().IsRegular() {
+		t.Errorf("the socket is %v, %v", info.Mode(), err)
+	}
+}
+
+func TestALoginAgainClosesTheFile(t *testing.T) {
+	k := auth.Keeper{Path: filepath.Join(t.TempDir(), "auth.json")}
+	for range 2 {
+		if _, err := k.Keep(t.Context(), key(t, "a.example"), auth.Credential{Username: "u", Password: "p"}); err != nil {
+			t.Fatal(err)
+		}
+		fileIs(t, k.Path, "{\n\t\"auths\": {\n\t\t\"a.example\": {\n\t\t\t\"auth\": \"dTpw\"\n\t\t}\n\t}\n}\n")
+		if err := os.Chmod(k.Path, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
