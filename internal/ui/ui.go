@@ -93,7 +93,7 @@ func (u *UI) note(kind, text string) {
 		u.json(map[string]any{"event": kind, "message": text})
 		return
 	}
-	u.above(func() { fmt.Fprintf(u.o.Err, "%s: %s\n", kind, text) })
+	u.above(func() { fmt.Fprintf(u.o.Err, "%s: %s\n", kind, Printable(text)) })
 }
 
 // above prints something above the progress on the screen.

@@ -1,0 +1,22 @@
+package ui
+
+import "testing"
+
+func TestMessagesDoNotSteerTheTerminal(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain, übung\n\tindented": "plain, übung\n\tindented",
+		"a\x1b[31mb\x00\r\x7f":     `a\x1b[31mb\x00\x0d\x7f`,
+		"c1 \u009b2J, \u202eright": `c1 \x9b2J, \u202eright`,
+	} {
+		if got := Printable(in); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+	u, _, errs := screen(Text, false)
+	u.Warn("%s", "a\x1b[2Jb")
+	u.Info("%s", "c\x1b[2Jd")
+	u.Failed("e\x1b[2Jf")
+	if got := errs.String(); got != "warning: a\\x1b[2Jb\ninfo: c\\x1b[2Jd\nerror: e\\x1b[2Jf\n" {
+		t.Errorf("%q", got)
+	}
+}
