@@ -99,6 +99,10 @@ func quietValues(cmd *cobra.Command) {
 				return usagef("--%s takes no value: the secret is read from standard input", name)
 			}
 		}
+		// "unknown shorthand flag: 'p' in -psecret": podman takes that one
+		if text, _, ok := strings.Cut(err.Error(), " in -"); ok {
+			return usagef("%s", text)
+		}
 		return &usageError{err}
 	})
 }
@@ -144,6 +148,7 @@ func (a *App) readSecret(what, path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("reading the %s from %s: %w", what, from, err)
 	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff")) // editors on Windows begin files with it
 	data = bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
 	switch {
 	case len(data) == 0:
