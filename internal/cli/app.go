@@ -110,7 +110,7 @@ func (a *App) root() *cobra.Command {
 	if !a.isOC() {
 		root.AddCommand(a.serve(globals), a.store(globals))
 		root.AddCommand(a.login(globals), a.logout(globals), a.pullSecret(globals))
-		root.AddCommand(a.installConfig(globals), a.samples(globals))
+		root.AddCommand(a.installConfig(globals), a.samples(globals), a.list(globals))
 	}
 	addCompletion(root)
 	a.wrapHelp(root)

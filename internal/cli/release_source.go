@@ -114,26 +114,43 @@ func (f *sourceFlags) lookup(ctx context.Context, s *session, q graph.Query) (gr
 	if f.graphFile != "" {
 		return f.lookupFile(s, q)
 	}
-	address := cmp.Or(f.graphURL, s.app.Getenv("UPDATE_URL_OVERRIDE"), graph.DefaultURL)
-	u, err := graph.ParseURL(address)
-	if err != nil { // the flag was looked at before
-		return graph.Node{}, fmt.Errorf("the value of UPDATE_URL_OVERRIDE: %w", err)
-	}
-	transport, err := s.registry.web()
+	api, err := f.service(s)
 	if err != nil {
 		return graph.Node{}, err
 	}
-	return graph.API{URL: u, Transport: transport, UserAgent: userAgent(), Pause: time.Second}.Lookup(ctx, q)
+	return api.Lookup(ctx, q)
+}
+
+// inFile names the file that an error is about.
+func (f *sourceFlags) inFile(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("--graph-file %s: %w", f.graphFile, err)
+}
+
+// service is the update service to ask.
+func (f *sourceFlags) service(s *session) (graph.API, error) {
+	address := cmp.Or(f.graphURL, s.app.Getenv("UPDATE_URL_OVERRIDE"), graph.DefaultURL)
+	u, err := graph.ParseURL(address)
+	if err != nil { // the flag was looked at before
+		return graph.API{}, fmt.Errorf("the value of UPDATE_URL_OVERRIDE: %w", err)
+	}
+	transport, err := s.registry.web()
+	if err != nil {
+		return graph.API{}, err
+	}
+	return graph.API{URL: u, Transport: transport, UserAgent: userAgent(), Pause: time.Second}, nil
 }
 
 func (f *sourceFlags) lookupFile(s *session, q graph.Query) (graph.Node, error) {
 	g, err := f.readGraph(s.app.Stdin)
 	if err != nil {
-		return graph.Node{}, fmt.Errorf("--graph-file %s: %w", f.graphFile, err)
+		return graph.Node{}, f.inFile(err)
 	}
 	node, err := g.Lookup(q)
 	if err != nil {
-		return node, fmt.Errorf("--graph-file %s: %w", f.graphFile, err)
+		return node, f.inFile(err)
 	}
 	if arch := archInName(f.graphFile); arch != "" && arch != q.Arch && node.Arch == "" {
 		s.ui.Warn("%s is by its name for %s, and not for %s", f.graphFile, arch, q.Arch)

@@ -1,0 +1,236 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/airbridge-dev/airbridge/internal/catalog"
+	"github.com/airbridge-dev/airbridge/internal/image"
+	"github.com/airbridge-dev/airbridge/internal/mirror"
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/ref"
+)
+
+// list holds the commands that say what there is to be mirrored.
+func (a *App) list(g *globalFlags) *cobra.Command {
+	list := &cobra.Command{Use: "list", Short: "Show what there is to be mirrored", Args: a.unknownCommand, RunE: help}
+	list.AddCommand(a.listOperators(g), a.listReleases(g))
+	return list
+}
+
+type listOperatorsFlags struct {
+	registryFlags
+	outputFlags
+	dirs        dirFlags
+	catalog     string
+	pkg         string
+	channel     string
+	indexFilter string
+}
+
+func (a *App) listOperators(g *globalFlags) *cobra.Command {
+	f := &listOperatorsFlags{}
+	cmd := &cobra.Command{
+		Use:   "operators --catalog INDEX_IMAGE",
+		Short: "Show the operators of a catalog, their channels and versions",
+		Long: `Show the operators of a catalog: all packages, the channels of one (--package),
+or the versions in one of its channels (--channel). Of the index image only the
+layer with the catalog is downloaded.`,
+		Example: `  airbridge list operators --catalog registry.redhat.io/redhat/redhat-operator-index:v4.14
+  airbridge list operators --catalog registry.redhat.io/redhat/redhat-operator-index:v4.14 --package serverless-operator
+  airbridge list operators --catalog registry.redhat.io/redhat/redhat-operator-index:v4.14 --package serverless-operator --channel stable
+
+  # On a medium
+  airbridge list operators --from-dir=/media/disk --catalog file://local/index/redhat/redhat-operator-index:v4.14`,
+		Args: onlyFlags,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkValues(cmd, a.ui(g)); err != nil {
+				return err
+			}
+			return a.runListOperators(cmd.Context(), g, f)
+		},
+	}
+	flags := cmd.Flags()
+	f.registryFlags.add(flags)
+	f.outputFlags.add(flags)
+	flags.StringVarP(&f.format, "output", "o", "", "json, or a template over it: jsonpath=..., go-template=...")
+	flags.StringVar(&f.catalog, "catalog", "", "index image of the catalog")
+	flags.StringVar(&f.pkg, "package", "", "package whose channels are shown")
+	flags.StringVar(&f.channel, "channel", "", "channel whose versions are shown, of --package")
+	flags.StringVar(&f.indexFilter, "index-filter-by-os", ".*", "regular expression for the platform (os/arch[/variant]) of the index image that is read")
+	flags.StringVar(&f.dirs.from, "from-dir", "", "directory of a file:// index image")
+	return cmd
+}
+
+func (a *App) runListOperators(ctx context.Context, g *globalFlags, f *listOperatorsFlags) (err error) {
+	at, render, err := f.parse()
+	if err != nil {
+		return err
+	}
+	filter, err := oci.ParsePlatformFilter(f.indexFilter)
+	if err != nil {
+		return usagef("--index-filter-by-os: %w", err)
+	}
+	s, err := a.open(g, &f.registryFlags, f.dirs, true)
+	if err != nil {
+		return err
+	}
+	defer s.close(ctx, &err)
+	c, err := s.listed(ctx, at, filter)
+	if err != nil {
+		return err
+	}
+	packages := c.List()
+	if f.pkg == "" {
+		return s.show(render, packages, func() string { return packagesText(packages) })
+	}
+	p, err := findPackage(packages, f.pkg)
+	if err != nil {
+		return err
+	}
+	if f.channel == "" {
+		return s.show(render, p, func() string { return packageText(p) })
+	}
+	channel, err := findChannel(p, f.channel)
+	if err != nil {
+		return err
+	}
+	return s.show(render, channel, func() string { return channelText(channel) })
+}
+
+func (f *listOperatorsFlags) parse() (at ref.Ref, render renderer, err error) {
+	switch {
+	case f.catalog == "":
+		return at, nil, usagef("name the index image of a catalog with --catalog, as registry.redhat.io/redhat/redhat-operator-index:v4.14")
+	case f.channel != "" && f.pkg == "":
+		return at, nil, usagef("--channel is for one package: name it with --package")
+	}
+	if at, err = catalogIndex(f.catalog); err != nil {
+		return at, nil, halfEmpty("the value of --catalog", f.catalog, err)
+	}
+	render, err = f.outputFlags.parse()
+	return at, render, err
+}
+
+// listed reads a catalog as far as a list needs it. What cannot be read of it
+// is told.
+func (s *session) listed(ctx context.Context, at ref.Ref, filter oci.PlatformFilter) (*catalog.Catalog, error) {
+	index, err := mirror.FindIndex(ctx, s.regs, at, mirror.IndexOptions{Filter: filter, Quick: true, Progress: s.ui.Meter("reading the catalog").Set})
+	if err != nil {
+		if e, ok := errors.AsType[*mirror.IndexPlatformError](err); ok {
+			s.ui.Plain(e.Table())
+		}
+		return nil, err
+	}
+	extracted, err := index.Extract(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	c, problems, err := extracted.Catalog(ctx)
+	for _, p := range problems {
+		s.ui.Warn("a document of the catalog is left out: %v", p)
+	}
+	return c, errors.Join(err, extracted.Close())
+}
+
+// show prints a result in the form that was asked for.
+func (s *session) show(render renderer, value any, text func() string) error {
+	if render == nil {
+		s.ui.Result(text())
+		return nil
+	}
+	out, err := render(value)
+	if err == nil {
+		s.ui.Result(out)
+	}
+	return err
+}
+
+// listSpaces is what is between the columns of a list.
+const listSpaces = 2
+
+func packagesText(packages []catalog.PackageListing) string {
+	var b strings.Builder
+	image.Columns(&b, listSpaces, func(t *image.Table) {
+		t.Row("NAME", "DISPLAY NAME", "DEFAULT CHANNEL")
+		for _, p := range packages {
+			t.Row(p.Name, p.DisplayName, p.DefaultChannel)
+		}
+	})
+	return trimmed(b.String())
+}
+
+func packageText(p catalog.PackageListing) string {
+	b := strings.Builder{}
+	b.WriteString(packagesText([]catalog.PackageListing{p}) + "\n")
+	image.Columns(&b, listSpaces, func(t *image.Table) {
+		t.Row("CHANNEL", "HEAD", "VERSION", "BUNDLES")
+		for _, c := range p.Channels {
+			head := c.Head
+			if c.Problem != "" {
+				head = "(" + c.Problem + ")"
+			}
+			t.Row(c.Name, head, c.Version, fmt.Sprint(len(c.Bundles)))
+		}
+	})
+	return trimmed(b.String())
+}
+
+func channelText(c catalog.ChannelListing) string {
+	var b strings.Builder
+	image.Columns(&b, listSpaces, func(t *image.Table) {
+		t.Row("VERSION", "BUNDLE", "REPLACES")
+		for _, e := range c.Bundles {
+			t.Row(e.Version, e.Name, e.Replaces)
+		}
+	})
+	return trimmed(b.String())
+}
+
+// trimmed takes the blanks away that end lines.
+func trimmed(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = strings.TrimRight(lines[i], " ")
+	}
+	return strings.Join(lines, "\n")
+}
+
+func findPackage(packages []catalog.PackageListing, name string) (catalog.PackageListing, error) {
+	i := slices.IndexFunc(packages, func(p catalog.PackageListing) bool { return p.Name == name })
+	if i >= 0 {
+		return packages[i], nil
+	}
+	err := fmt.Errorf("the catalog has no package %q", name)
+	if near := near(name, packages); len(near) > 0 {
+		return catalog.PackageListing{}, &hinted{err, "did you mean " + strings.Join(near, ", ") + "?"}
+	}
+	return catalog.PackageListing{}, err
+}
+
+// near returns the packages whose names have this in them, or the other way round.
+func near(name string, packages []catalog.PackageListing) (out []string) {
+	const most = 5
+	for _, p := range packages {
+		if len(out) < most && (strings.Contains(p.Name, name) || strings.Contains(name, p.Name)) {
+			out = append(out, p.Name)
+		}
+	}
+	return out
+}
+
+func findChannel(p catalog.PackageListing, name string) (catalog.ChannelListing, error) {
+	var names []string
+	for _, c := range p.Channels {
+		if c.Name == name {
+			return c, nil
+		}
+		names = append(names, c.Name)
+	}
+	return catalog.ChannelListing{}, fmt.Errorf("the package %s has no channel %q; its channels are %s", p.Name, name, strings.Join(names, ", "))
+}

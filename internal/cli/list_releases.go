@@ -1,0 +1,176 @@
+package cli
+
+import (
+	"context"
+	"regexp"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/airbridge-dev/airbridge/internal/graph"
+	"github.com/airbridge-dev/airbridge/internal/image"
+)
+
+type listReleasesFlags struct {
+	registryFlags
+	outputFlags
+	lookup  sourceFlags
+	version string
+	channel string
+}
+
+func (a *App) listReleases(g *globalFlags) *cobra.Command {
+	f := &listReleasesFlags{}
+	cmd := &cobra.Command{
+		Use:   "releases",
+		Short: "Show the releases that there are, by the update graph",
+		Long: `Show the releases that the update graph has: all minor versions with their
+newest release and their channels, the releases of one minor version
+(--version), or those of a channel (--channel). The graph is that of
+--graph-file or of the update service.`,
+		Example: `  airbridge list releases
+  airbridge list releases --version 4.14 --arch x86_64
+  airbridge list releases --channel eus-4.14 -o json`,
+		Args: onlyFlags,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := checkValues(cmd, a.ui(g)); err != nil {
+				return err
+			}
+			return a.runListReleases(cmd.Context(), g, f)
+		},
+	}
+	flags := cmd.Flags()
+	f.registryFlags.add(flags)
+	f.outputFlags.add(flags)
+	f.lookup.add(flags)
+	flags.StringVarP(&f.format, "output", "o", "", "json, or a template over it: jsonpath=..., go-template=...")
+	flags.StringVar(&f.version, "version", "", "minor version whose releases are shown, as 4.14")
+	flags.StringVar(&f.channel, "channel", "", "channel whose releases are shown, as stable-4.14")
+	return cmd
+}
+
+var minorVersion = regexp.MustCompile(`^[0-9]{1,4}\.[0-9]{1,4}$`)
+
+// query reads what is asked for; the architecture is set, the channel where one
+// has to be read.
+func (f *listReleasesFlags) query(s *session) (q graph.Query, err error) {
+	switch {
+	case f.version != "" && f.channel != "":
+		return q, usagef("--version and --channel may not both be specified")
+	case f.version != "" && !minorVersion.MatchString(f.version):
+		return q, usagef("--version is a minor version, as 4.14, not %q", f.version)
+	case f.lookup.graphFile != "" && f.lookup.graphURL != "":
+		return q, usagef("--graph-file and --graph-url may not both be specified")
+	}
+	if f.lookup.graphURL != "" {
+		if _, err := graph.ParseURL(f.lookup.graphURL); err != nil {
+			return q, usagef("--graph-url: %w", err)
+		}
+	}
+	arch := f.lookup.arch
+	if arch == "" {
+		arch = runtime.GOARCH
+		s.ui.Info("no --arch: releases for the architecture of this machine, %s, are shown", arch)
+	}
+	if q.Arch, err = graph.ParseArch(arch); err != nil {
+		return q, usagef("--arch: %w", err)
+	}
+	q.Channel = f.channel
+	if f.version != "" {
+		q.Channel = "candidate-" + f.version // which has what the others have
+	}
+	return q, nil
+}
+
+func (a *App) runListReleases(ctx context.Context, g *globalFlags, f *listReleasesFlags) (err error) {
+	render, err := f.outputFlags.parse()
+	if err != nil {
+		return err
+	}
+	s, err := a.open(g, &f.registryFlags, dirFlags{}, true)
+	if err != nil {
+		return err
+	}
+	defer s.close(ctx, &err)
+	q, err := f.query(s)
+	if err != nil {
+		return err
+	}
+	releases, err := f.graph(ctx, s, q)
+	if err != nil {
+		return err
+	}
+	switch {
+	case f.channel != "":
+		return s.showReleases(render, releases.Releases(f.channel, q.Arch), q)
+	case f.version != "":
+		return s.showReleases(render, releases.Minor(f.version, q.Arch), q)
+	}
+	lines := releases.Lines(q.Arch)
+	if lines == nil {
+		return &graph.NotFoundError{Query: q, Archs: releases.Archs()}
+	}
+	return s.show(render, lines, func() string { return linesText(lines) })
+}
+
+// graph reads the part of the update graph that is asked for.
+func (f *listReleasesFlags) graph(ctx context.Context, s *session, q graph.Query) (*graph.Graph, error) {
+	if f.lookup.graphFile != "" {
+		g, err := f.lookup.readGraph(s.app.Stdin)
+		if err == nil && f.channel != "" && len(g.Releases(f.channel, q.Arch)) == 0 {
+			_, err = g.Lookup(q) // which says what there is
+		}
+		return g, f.lookup.inFile(err)
+	}
+	api, err := f.lookup.service(s)
+	if err != nil {
+		return nil, err
+	}
+	if q.Channel == "" {
+		return api.All(ctx, q.Arch)
+	}
+	g, err := api.Known(ctx, q.Channel, q.Arch)
+	if err == nil && len(g.Nodes) == 0 {
+		_, err = api.Lookup(ctx, q)
+	}
+	return g, err
+}
+
+// releaseListing is a release as a list has it.
+type releaseListing struct {
+	Version  string   `json:"version"`
+	Image    string   `json:"image"`
+	Channels []string `json:"channels"`
+}
+
+func (s *session) showReleases(render renderer, nodes []graph.Node, q graph.Query) error {
+	if len(nodes) == 0 {
+		return &graph.NotFoundError{Query: q}
+	}
+	list := make([]releaseListing, len(nodes))
+	for i, n := range nodes {
+		list[i] = releaseListing{n.Version, n.Payload.String(), append([]string{}, n.Channels...)}
+	}
+	return s.show(render, list, func() string {
+		var b strings.Builder
+		image.Columns(&b, listSpaces, func(t *image.Table) {
+			t.Row("VERSION", "IMAGE", "CHANNELS")
+			for _, r := range list {
+				t.Row(r.Version, r.Image, strings.Join(r.Channels, " "))
+			}
+		})
+		return trimmed(b.String())
+	})
+}
+
+func linesText(lines []graph.Line) string {
+	var b strings.Builder
+	image.Columns(&b, listSpaces, func(t *image.Table) {
+		t.Row("VERSION", "NEWEST", "CHANNELS")
+		for _, l := range lines {
+			t.Row(l.Minor, l.Newest, strings.Join(l.Channels, " "))
+		}
+	})
+	return trimmed(b.String())
+}
