@@ -46,7 +46,8 @@ var ErrOtherServer = errors.New("the image does not start opm, so it can only se
 // where that does not fit the catalog. Without one it computes its own when
 // it starts.
 func (r Rebuild) Config(body []byte, base oci.Digest) ([]byte, error) {
-	if !json.Valid(body) || bytes.TrimSpace(body)[0] != '{' {
+	body = bytes.TrimSpace(body)
+	if !json.Valid(body) || body[0] != '{' {
 		return nil, errors.New("the configuration of the image is no JSON object")
 	}
 	run, err := r.run(objectField(body, "config"), base)
@@ -154,6 +155,7 @@ func withoutCache(args []string) []string {
 // Manifest returns the manifest of the rebuilt image: base is what it is made
 // of, config the new configuration.
 func (r Rebuild) Manifest(base oci.Descriptor, body, config []byte) ([]byte, error) {
+	body = bytes.TrimSpace(body)
 	layers, err := listField(body, "layers")
 	if err != nil {
 		return nil, err
@@ -182,6 +184,7 @@ type Child struct {
 
 // Index returns the list of rebuilt images. base is what it is made of.
 func (r Rebuild) Index(base oci.Descriptor, body []byte, children []Child) ([]byte, error) {
+	body = bytes.TrimSpace(body)
 	list, err := listField(body, "manifests")
 	if err != nil {
 		return nil, err
