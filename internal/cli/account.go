@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"strings"
 
@@ -189,7 +188,7 @@ func readMost(path string) ([]byte, error) {
 	}
 	defer f.Close()
 	if info, err := f.Stat(); err == nil && info.IsDir() {
-		return nil, &fs.PathError{Op: "reading", Path: path, Err: fs.ErrInvalid}
+		return nil, fmt.Errorf("%s is a directory", path)
 	}
 	return io.ReadAll(io.LimitReader(f, 2*auth.MaxFile+1))
 }

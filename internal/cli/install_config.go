@@ -176,7 +176,7 @@ func (a *App) runInstallConfigMerge(ctx context.Context, g *globalFlags, f *inst
 	inputs = append(inputs, f.pullSecret, f.config, file)
 	if f.output != "" {
 		if err := auth.MayWrite(f.output, f.force, inputs...); err != nil {
-			return err
+			return outputError(err)
 		}
 	}
 	content, err := readMost(file)
@@ -213,12 +213,23 @@ func plainSections(change installconfig.Change) string {
 // write writes the result where it goes. A file that has it all is left alone.
 func (f *installConfigFlags) write(file string, r installconfig.Result, inputs []string) error {
 	if f.output != "" {
-		return auth.WriteNew(f.output, r.Content, f.force, inputs...)
+		return outputError(auth.WriteNew(f.output, r.Content, f.force, inputs...))
 	}
 	if !r.Changed {
 		return nil
 	}
 	return auth.Rewrite(file, r.Content)
+}
+
+// outputError adds what helps where -o names a file that is there.
+func outputError(err error) error {
+	switch {
+	case errors.Is(err, auth.ErrExists):
+		return &hinted{err, "name another file with -o, or replace this one with --force"}
+	case errors.Is(err, auth.ErrSameFile):
+		return &hinted{err, "name another file with -o; without -o the install-config.yaml is edited in place"}
+	}
+	return err
 }
 
 // tell prints the sections on standard output, and what was done.

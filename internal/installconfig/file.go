@@ -54,7 +54,10 @@ func document(text string) (*yaml.Node, error) {
 	if len(text) > maxFile {
 		return nil, fmt.Errorf("%w: it has %d bytes, more than %d", ErrNot, len(text), maxFile)
 	}
-	if strings.ContainsAny(strings.ReplaceAll(text, "\r\n", "\n"), "\r\u0085\u2028\u2029\x00") {
+	if strings.Contains(text, "\x00") {
+		return nil, fmt.Errorf("%w: it has NUL characters; if it is UTF-16, save it as UTF-8", ErrNot)
+	}
+	if strings.ContainsAny(strings.ReplaceAll(text, "\r\n", "\n"), "\r\u0085\u2028\u2029") {
 		return nil, fmt.Errorf("%w: it has line ends other than those of Unix and Windows", ErrCannotEdit)
 	}
 	dec := yaml.NewDecoder(strings.NewReader(text))

@@ -178,6 +178,7 @@ func TestMergeRefuses(t *testing.T) {
 		{head + "\tfips: true\n", "not valid YAML: line", nil},
 		{head + "x: 'open\n", "not valid YAML", nil},
 		{"base: &b {a: 1}\n" + head + "<<: *b\n", "line 4: a field of the top level has no plain name", installconfig.ErrCannotEdit},
+		{"\xff\xfea\x00:\x00", "NUL characters; if it is UTF-16", installconfig.ErrNot},
 		{head + "a: x\ry: z\n", "line ends", installconfig.ErrCannotEdit},
 		{head + "imageDigestSources: s3cret\n", "line 3: imageDigestSources is not a list", nil},
 		{head + "imageDigestSources:\n- mirrors: [a]\n", "line 3: an entry of imageDigestSources has no source", nil},
