@@ -48,7 +48,7 @@ func (p pkg) documents() []string {
 	for _, c := range p.channels {
 		name, list, _ := strings.Cut(c, ":")
 		var entries []string
-		for _, e := range strings.Fields(list) {
+		for e := range strings.FieldsSeq(list) {
 			own := e[:len(e)-len(strings.Join(entryParts.FindAllString(e, -1), ""))]
 			entry := catalog.Entry{Name: bundleName(p.name, strings.TrimPrefix(own, "!"))}
 			for _, part := range entryParts.FindAllString(e, -1) {

@@ -130,7 +130,12 @@ func (nothing) PutBlob(context.Context, oci.Descriptor, repo.Opener, string) (re
 	return 0, errMade
 }
 
-func (nothing) PutManifest(context.Context, oci.Descriptor, []byte, ...string) error { return errMade }
-func (nothing) DeleteTag(context.Context, string) error                              { return errMade }
-func (nothing) DeleteManifest(context.Context, oci.Digest) error                     { return errMade }
-func (nothing) DeleteBlob(context.Context, oci.Digest) error                         { return errMade }
+func (nothing) PutManifest(context.Context, oci.Descriptor, []byte, ...string) error {
+	return errMade
+}
+
+func (nothing) DeleteTag(context.Context, string) error { return errMade }
+
+func (nothing) DeleteManifest(context.Context, oci.Digest) error { return errMade }
+
+func (nothing) DeleteBlob(context.Context, oci.Digest) error { return errMade }
