@@ -94,10 +94,10 @@ func (a *App) tell(cmd *cobra.Command, err error) {
 		return
 	}
 	if _, told := errors.AsType[*mirror.ToldError](err); !told || isSummary(err) {
-		fmt.Fprintf(a.Stderr, "error: %s\n", oneLine(err))
+		fmt.Fprintf(a.Stderr, "error: %s\n", ui.Printable(oneLine(err)))
 	}
 	if hint != "" {
-		fmt.Fprintf(a.Stderr, "hint: %s\n", hint)
+		fmt.Fprintf(a.Stderr, "hint: %s\n", ui.Printable(hint))
 	}
 	if _, usage := errors.AsType[*usageError](err); usage {
 		fmt.Fprintf(a.Stderr, "See '%s --help' for usage.\n", cmd.CommandPath())

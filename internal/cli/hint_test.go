@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -9,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/spf13/cobra"
 
 	"github.com/airbridge-dev/airbridge/internal/store/kv"
 )
@@ -34,5 +37,14 @@ func TestHints(t *testing.T) {
 		if !strings.Contains(got, want) {
 			t.Errorf("%v\nhas the hint %q, want %q", err, got, want)
 		}
+	}
+}
+
+func TestErrorsDoNotSteerTheTerminal(t *testing.T) {
+	var errs bytes.Buffer
+	a := &App{Stderr: &errs}
+	a.tell(&cobra.Command{}, &hinted{errors.New("open a\x1b[2Jb"), "name c\x1b[2Jd"})
+	if got, want := errs.String(), "error: open a\\x1b[2Jb\nhint: name c\\x1b[2Jd\n"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
