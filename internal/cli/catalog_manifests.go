@@ -39,7 +39,7 @@ func (r *catalogRun) writeManifests() (err error) {
 		r.dir.name, err = mirror.MakeManifestsDir(r.refs.index, r.app.Now().Unix())
 	}
 	if err == nil {
-		err = r.dir.write(r.ui, append([]cluster.File{{Name: mirror.MappingFile, Content: r.names.MappingText()}}, r.dir.files...))
+		err = r.dir.write(r.ui, append([]cluster.File{{Name: mirror.MappingFile, Content: r.run.Mapping()}}, r.dir.files...))
 	}
 	if err != nil {
 		return fmt.Errorf("writing the manifests: %w", err)
@@ -58,10 +58,10 @@ func (d manifestsDir) write(u *ui.UI, files []cluster.File) error {
 // manifests are the objects for clusters (oc.md 15.4).
 func (r *catalogRun) manifests() ([]cluster.File, error) {
 	c := cluster.Catalog{
-		Name: catalog.RepositoryName(r.names.Named), Index: r.names.Index.Destination,
+		Name: catalog.RepositoryName(r.run.Names.Named), Index: r.run.Names.Index.Destination,
 		OldForm: r.content.form == mirror.CatalogDatabase, ICSP: r.refs.sets, IDMS: r.refs.sets,
 	}
-	for _, n := range r.names.All() {
+	for _, n := range r.run.Names.All() {
 		if !n.Original.IsZero() {
 			c.Images = append(c.Images, cluster.Mirrored{Original: n.Original, Mirror: n.Destination})
 		}
@@ -104,13 +104,13 @@ func (d manifestsDir) add(files []cluster.File) error {
 // tellManifests prints the lines that users record (oc.md 15.4).
 func (r *catalogRun) tellManifests() {
 	report := cluster.CatalogReport{Program: r.app.program(), Dir: filepath.ToSlash(r.dir.name), Files: r.dir.files}
-	for _, n := range r.names.Images {
+	for _, n := range r.run.Names.Images {
 		if n.Original.Digest.IsZero() {
 			report.Tagged++
 		}
 	}
 	if r.refs.dest.Scheme == ref.File {
-		report.Upload, report.FromDir = r.names.Index.Destination, r.dirs.to
+		report.Upload, report.FromDir = r.run.Names.Index.Destination, r.dirs.to
 	}
 	r.ui.Result(report.String())
 }
@@ -141,8 +141,11 @@ func (r *catalogRun) tellMissing(o *mirror.CatalogOutcome) error {
 		return nil
 	}
 	failed := error(&incompleteError{o.Summary() + " (" + r.dir.path(mirror.MissingFile) + ")", o.Worst()})
-	if len(retry) > 0 {
-		failed = &hinted{failed, "to try again what is missing: " + r.retryCommand()}
+	switch {
+	case r.run.Rebuilt != nil: // whose index image that command could not make
+		return &hinted{failed, "to try again what is missing, run the same command"}
+	case len(retry) > 0:
+		return &hinted{failed, "to try again what is missing: " + r.retryCommand()}
 	}
 	return failed
 }

@@ -34,6 +34,7 @@ type catalogMirrorFlags struct {
 	noSignatures     bool
 	skipMount, force bool
 	indexRegistry    string
+	selection        selectionFlags
 	keepList         bool
 	maxRegistry      int
 }
@@ -71,6 +72,12 @@ and why, and missing/mapping.txt is for another try with image mirror -f.`,
     file://local/index/redhat/redhat-operator-index:v4.14 \
     registry.example.com:8443/olm-mirror
 
+  # Two operators alone: one channel from a version on, and the newest versions
+  PROGRAM adm catalog mirror -a pull-secret.json --with-dependencies \
+    --packages=serverless-operator:stable:1.30.0.. --packages=web-terminal \
+    registry.redhat.io/redhat/redhat-operator-index:v4.14 \
+    registry.example.com:8443/olm-mirror
+
   # Only the manifests, to see or change what would be mirrored
   PROGRAM adm catalog mirror --manifests-only \
     registry.redhat.io/redhat/redhat-operator-index:v4.14 \
@@ -105,6 +112,7 @@ func (f *catalogMirrorFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&f.indexFilter, "index-filter-by-os", "linux/amd64", "regular expression for the platform (os/arch[/variant]) of the index image to read the catalog from; all platforms of all images are mirrored")
 	flags.StringVar(&f.indexFilter, "filter-by-os", "linux/amd64", "same as --index-filter-by-os")
 	flags.StringVar(&f.path, "path", "", "IMAGE_PATH:LOCAL_DIR: where the catalog is in the index image, and a directory to extract it to, which is kept")
+	f.selection.add(flags)
 	flags.StringVar(&f.toManifests, "to-manifests", "", "directory for the manifests; without it manifests-NAME-NUMBER is made")
 	flags.StringVar(&f.dirs.to, "dir", "", "directory of file:// destinations, and of sources unless --from-dir is given; with it DEST may be left out")
 	flags.StringVar(&f.dirs.from, "from-dir", "", "directory of a file:// index image")
@@ -135,6 +143,7 @@ type catalogRefs struct {
 	filter              oci.PlatformFilter
 	imagePath, localDir string // of --path
 	sets                cluster.SetRules
+	wanted              []catalog.Wanted
 }
 
 func (f *catalogMirrorFlags) parse(args []string) (r catalogRefs, err error) {
@@ -162,6 +171,9 @@ func (f *catalogMirrorFlags) parse(args []string) (r catalogRefs, err error) {
 		return r, usagef("--index-filter-by-os: %w", err)
 	}
 	if err := f.parsePath(&r); err != nil {
+		return r, err
+	}
+	if r.wanted, err = f.selection.parse(); err != nil {
 		return r, err
 	}
 	return r, f.parseSets(&r)

@@ -21,16 +21,15 @@ type catalogRun struct {
 	refs  catalogRefs
 
 	content *catalogContent
-	names   catalog.Names
+	run     mirror.CatalogRun
 	dir     manifestsDir
 }
 
 // catalogContent is what an index image holds.
 type catalogContent struct {
-	digest   oci.Digest // of the index image, the list where it is one
-	form     mirror.CatalogForm
-	catalog  *catalog.Catalog
-	problems []catalog.Problem
+	digest  oci.Digest // of the index image, the list where it is one
+	form    mirror.CatalogForm
+	catalog *catalog.Catalog
 }
 
 func (a *App) runCatalogMirror(ctx context.Context, g *globalFlags, f *catalogMirrorFlags, args []string) (err error) {
@@ -59,7 +58,7 @@ func (a *App) runCatalogMirror(ctx context.Context, g *globalFlags, f *catalogMi
 		return err
 	}
 	if f.manifestsOnly {
-		return r.end(mirror.CatalogUnread(r.names, r.content.problems), nil)
+		return r.end(r.run.Unread(), nil)
 	}
 	return r.copyCatalog(ctx)
 }
@@ -86,11 +85,11 @@ func (r *catalogRun) read(ctx context.Context) error {
 	}()
 	r.tellExtracted(index, extracted)
 	r.content = &catalogContent{digest: index.Digest(), form: extracted.Form}
-	r.content.catalog, r.content.problems, err = extracted.Catalog(ctx)
+	r.content.catalog, r.run.Problems, err = extracted.Catalog(ctx)
 	if err != nil {
 		return err
 	}
-	return r.problems()
+	return r.choose(ctx, extracted)
 }
 
 // indexError lists the platforms where a list was to be chosen from, and names
@@ -129,7 +128,7 @@ func (r *catalogRun) tellExtracted(x *mirror.Index, e *mirror.ExtractedCatalog) 
 // not the one that was asked for, and a cluster may not load it: only who says
 // so goes on.
 func (r *catalogRun) problems() error {
-	found := r.content.problems
+	found := r.run.Problems
 	if len(found) == 0 {
 		return nil
 	}
@@ -155,17 +154,18 @@ func (r *catalogRun) name() error {
 	if err := r.recall(&naming); err != nil {
 		return err
 	}
-	var err error
-	if r.names, err = naming.Names(r.content.catalog.Images()); err != nil {
+	names, err := naming.Names(r.content.catalog.Images())
+	if err != nil {
 		return err
 	}
-	for _, c := range r.names.Collisions {
+	r.run.Names = names
+	for _, c := range names.Collisions {
 		r.ui.Warn("%s", c)
 	}
-	for _, refusal := range r.names.Refused {
+	for _, refusal := range names.Refused {
 		r.ui.Warn("the catalog names an image that cannot be mirrored: %q (bundle %s): %v", refusal.Image.Ref, refusal.Image.Bundle, refusal.Err)
 	}
-	if n := len(r.names.Images); n == 0 {
+	if len(names.Images) == 0 {
 		r.ui.Warn("the catalog names no images")
 	}
 	return nil
@@ -203,9 +203,9 @@ func (r *catalogRun) recall(n *catalog.Naming) error {
 // copyCatalog copies everything and tells what came of it.
 func (r *catalogRun) copyCatalog(ctx context.Context) error {
 	f := r.flags
-	wishes := mirror.CatalogWishes(r.names)
+	wishes := r.run.Wishes()
 	if len(wishes) == 0 {
-		return r.end(mirror.CatalogUnread(r.names, r.content.problems), nil)
+		return r.end(r.run.Unread(), nil)
 	}
 	r.ui.Info("%s to mirror; the manifests are in %s", ui.Count(len(wishes), "image"), r.dir.name)
 	result, err := r.copyAll(ctx, wishes, mirror.CopyOptions{
@@ -222,9 +222,9 @@ func (r *catalogRun) copyCatalog(ctx context.Context) error {
 		err = rerr
 	}
 	if f.dryRun && err == nil {
-		return r.end(mirror.CatalogUnread(r.names, r.content.problems), nil)
+		return r.end(r.run.Unread(), nil)
 	}
-	return r.end(mirror.CatalogCopied(r.names, r.content.problems, result, err), err)
+	return r.end(r.run.Copied(result, err), err)
 }
 
 // remember tells the medium what its catalog is called outside. It holds for
@@ -233,7 +233,11 @@ func (r *catalogRun) remember(result *mirror.Result) error {
 	if r.refs.dest.Scheme != ref.File || result == nil || result.Report == nil {
 		return nil
 	}
-	if err := r.regs.Remember(r.names.Remember(r.content.digest)); err != nil {
+	digest := r.content.digest
+	if r.run.Rebuilt != nil {
+		digest = r.run.Rebuilt.Digest
+	}
+	if err := r.regs.Remember(r.run.Names.Remember(digest)); err != nil {
 		return fmt.Errorf("the images are on the medium, but not what they are called outside: %w", err)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 
 	"github.com/airbridge-dev/airbridge/internal/archive"
 	"github.com/airbridge-dev/airbridge/internal/auth"
+	"github.com/airbridge-dev/airbridge/internal/catalog"
 	"github.com/airbridge-dev/airbridge/internal/cluster"
 	"github.com/airbridge-dev/airbridge/internal/graph"
 	"github.com/airbridge-dev/airbridge/internal/installconfig"
@@ -254,6 +255,10 @@ var hints = []hintRow{
 	{as[*signature.UnreachableError], "check the proxy settings; without a network, put the signature-*.json of this release into the directory of --release-image-signature-to-dir, or go on with --verify=warn and verify later: its signature is asked for again when it is pushed from a medium"},
 	{is(signature.ErrUnsigned, signature.ErrNoStore), "check that this is the release meant: nightly and own builds are not signed; --verify=warn goes on without"},
 	{as[*mirror.UnverifiedError], "get the release or its signature anew; --verify=warn goes on all the same"},
+	{is(catalog.ErrDefaultChannel), "name another with --default-channel PACKAGE=CHANNEL"},
+	{is(catalog.ErrDependency), "--with-dependencies adds what is needed; --allow-missing-dependencies goes on without"},
+	{is(catalog.ErrUnmet), "where another catalog of the cluster has it, --allow-missing-dependencies goes on without"},
+	{is(catalog.ErrNotInCatalog), "what there is, airbridge list operators --catalog INDEX_IMAGE shows"},
 	{as[*graph.NotFoundError], "--arch chooses the architecture; a release that is in no channel is named by its image: quay.io/openshift-release-dev/ocp-release:VERSION-ARCHITECTURE"},
 	{graphUnverified, "name the authority of the update service's certificate with --certificate-authority, or give the graph with --graph-file"},
 	{as[*graph.FetchError], "check --graph-url, UPDATE_URL_OVERRIDE and the proxy settings; or give a saved graph with --graph-file, or name the release image: quay.io/openshift-release-dev/ocp-release:VERSION-ARCHITECTURE"},

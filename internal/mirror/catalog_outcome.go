@@ -63,48 +63,9 @@ type BrokenDocument struct {
 	Why     string `json:"why"`
 }
 
-// CatalogUnread says what of a catalog cannot be had because it cannot be read.
-func CatalogUnread(names catalog.Names, problems []catalog.Problem) *CatalogOutcome {
-	o := &CatalogOutcome{
-		Index: names.Index.Source.String(), Destination: names.Index.Destination.String(),
-		Images: len(names.Images) + len(names.Refused) + 1, Missing: []MissingImage{},
-	}
-	for _, r := range names.Refused {
-		o.Missing = append(o.Missing, MissingImage{Image: r.Image.Ref, Package: r.Image.Package, Bundle: r.Image.Bundle, Why: inOneLine(r.Err), err: r.Err})
-	}
-	for _, p := range problems {
-		o.Documents = append(o.Documents, BrokenDocument{p.File, p.Line, p.Package, p.Err.Error()})
-	}
-	o.Complete = o.complete()
-	return o
-}
-
-// complete reports whether nothing is missing but what may be.
-func (o *CatalogOutcome) complete() bool {
-	return len(o.Documents) == 0 && !slices.ContainsFunc(o.Missing, func(m MissingImage) bool { return !m.Gone })
-}
-
 // Untouched reports whether no image was even tried: what ended the run is why.
 func (o *CatalogOutcome) Untouched() bool {
 	return len(o.Missing) >= o.Images && !slices.ContainsFunc(o.Missing, func(m MissingImage) bool { return !m.NotTried })
-}
-
-// CatalogCopied says what came of the copying of a catalog: result and err are
-// Copy's, of the wishes for names. The result may be nil.
-func CatalogCopied(names catalog.Names, problems []catalog.Problem, result *Result, err error) *CatalogOutcome {
-	o := CatalogUnread(names, problems)
-	fates := newFates(result, err)
-	for _, n := range names.All() {
-		if n.Source == n.Destination {
-			continue
-		}
-		if m, missing := fates.of(n); missing {
-			o.Missing = append(o.Missing, m)
-		}
-	}
-	o.Missing = append(o.Missing, fates.attached...)
-	o.Complete = o.complete()
-	return o
 }
 
 // fates is what became of images, by their sources.
@@ -178,21 +139,22 @@ func (f *fates) failures(result *Result) {
 	}
 }
 
-// of returns what became of an image, false if it is there.
-func (f *fates) of(n catalog.Name) (MissingImage, bool) {
+// of returns what became of an image with that source, false if it is there.
+func (f *fates) of(source ref.Ref, n catalog.Name) (MissingImage, bool) {
 	m := MissingImage{
 		Image: n.Image.Ref, Package: n.Image.Package, Bundle: n.Image.Bundle,
-		Source: n.Source.String(), Destination: n.Destination.String(),
+		Source: source.String(), Destination: n.Destination.String(),
 	}
 	if m.Image == "" {
-		m.Image = m.Source
+		m.Image = n.Source.String()
 	}
-	switch err := f.failed[n.Source]; {
+	gone := f.gone[source.String()]
+	switch err := f.failed[source]; {
 	case err != nil:
 		m.Why, m.err = whyOf(err), err
-	case f.gone[n.Source.String()] != "":
-		m.Why, m.Gone = f.gone[n.Source.String()], true
-	case f.done[n.Source]:
+	case gone != "":
+		m.Why, m.Gone = gone, true
+	case f.done[source]:
 		return m, false
 	default:
 		m.NotTried, m.err = true, f.rest
@@ -254,7 +216,7 @@ func (o *CatalogOutcome) Text() string {
 	for _, d := range o.Documents {
 		lines = append(lines, catalog.Problem{File: d.File, Line: d.Line, Package: d.Package, Err: errors.New(d.Why)}.Error())
 	}
-	section(&b, counted(len(lines), "document") + " of the catalog cannot be read, and what is named there is not known:", lines)
+	section(&b, counted(len(lines), "document")+" of the catalog cannot be read, and what is named there is not known:", lines)
 	return b.String()
 }
 
