@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -204,14 +203,14 @@ func (f *samplesFlags) plan(configMap *samples.ConfigMap, wanted []samples.Strea
 		run, err = run.FromMedium(configMap, to)
 	}
 	if err == nil && len(run.Wishes) == 0 {
-		err = fmt.Errorf("none of the images can be mirrored: %s", strings.TrimPrefix(firstReason(wanted, run), "tag "))
+		err = fmt.Errorf("none of the images can be mirrored: %s", firstReason(wanted, run))
 	}
 	return run, err
 }
 
 func firstReason(wanted []samples.Stream, run *mirror.SampleRun) string {
 	for _, skip := range samples.Skipped(wanted, run.Why) {
-		return skip.Why
+		return "image stream " + skip.Stream + ", " + skip.Why
 	}
 	return ""
 }

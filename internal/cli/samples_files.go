@@ -194,10 +194,12 @@ func (s *session) endInMirror(f *samplesFlags, e sampleEnd) error {
 	config := samples.OperatorConfig(to.String(), skip)
 	const name = "samples-operator-config.yaml"
 	dir := "mirror-samples"
-	if !f.dryRun {
-		if err := writeFiles(dir, []cluster.File{{Name: name, Content: config}}); err != nil {
-			return fmt.Errorf("writing the operator's configuration: %w", err)
-		}
+	if f.dryRun {
+		s.ui.Result("\nThe Cluster Samples Operator would be configured with:\n\n" + string(config))
+		return nil
+	}
+	if err := writeFiles(dir, []cluster.File{{Name: name, Content: config}}); err != nil {
+		return fmt.Errorf("writing the operator's configuration: %w", err)
 	}
 	path := filepath.Join(dir, name)
 	s.ui.Result(fmt.Sprintf("\nTo configure the Cluster Samples Operator for the mirror, run:\n\n"+
