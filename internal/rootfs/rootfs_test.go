@@ -129,6 +129,9 @@ func TestExtract(t *testing.T) {
 		{"removed and made again", "configs", [][]byte{
 			layer("1", "configs/a"), layer("2", ".wh.configs"), layer("3", "configs/b"),
 		}, map[string]string{"b": "3"}, 2},
+		{"removed with what is above it", "opt/configs", [][]byte{
+			layer("1", "opt/configs/a"), layer("2", ".wh.opt"), layer("3", "opt/configs/b"),
+		}, map[string]string{"b": "3"}, 2},
 		{"a file, then a directory in its place", "configs", [][]byte{
 			layer("1", "configs/a/x"), layer("2", "configs/a"), layer("3", "configs/a/", "configs/a/y"),
 		}, map[string]string{"a/y": "3"}, 3},
