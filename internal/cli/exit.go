@@ -238,6 +238,12 @@ func lookedUp(err error) bool {
 	return ok && e.Op == mirror.OpReadImage && oci.IsNotFound(err)
 }
 
+// lookedForSignatures tells what is attached to an image from the image itself.
+func lookedForSignatures(err error) bool {
+	e, ok := errors.AsType[*repo.Error](err)
+	return ok && e.Op == mirror.OpAttached
+}
+
 // proxied reports whether it was the proxy that could not be reached.
 func proxied(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
@@ -321,5 +327,6 @@ var hints = []hintRow{
 	{proxied, "the proxy does not answer: check HTTPS_PROXY and HTTP_PROXY, and name registries to be reached directly in NO_PROXY"},
 	{is(syscall.ECONNREFUSED), "nothing listens there: check the host and the port"},
 	{as[*net.DNSError], "the host name cannot be resolved from here: check it, and the proxy settings"},
+	{lookedForSignatures, "--no-signatures copies the images without what is attached to them"},
 	{is(fs.ErrPermission), "this user may not read or write there: what a run writes belongs to who started it"},
 }

@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/plan"
+	"github.com/airbridge-dev/airbridge/internal/ref"
 	"github.com/airbridge-dev/airbridge/internal/repo"
 )
 
@@ -17,14 +19,29 @@ import (
 // list of referrers, for registries that keep none themselves.
 var attachedTags = []string{".sig", ".att", ".sbom"}
 
+// mostPages is how long a list of tags is followed for signatures: pages come
+// one after the other, and some registries hold a hundred tags in each.
+const mostPages = 5
+
 // maxAttached is how far attachments of attachments are followed: the signature
 // of a bill of materials of an image is the second.
 const maxAttached = 3
 
+// maxReferrers is how many referrers of one image are taken along; a registry
+// that is out of order, or an enemy, would have planning go on for ever.
+const maxReferrers = 10_000
+
+// OpAttached is the Op of the errors of looking for what is attached to images.
+const OpAttached = "looking for signatures of"
+
 // attachments finds what is attached to the images of one repository.
 type attachments struct {
-	src  repo.Source
-	tags map[string]bool // all of the repository, nil where they are not known
+	src repo.Source
+	// pages is how many requests a list of the tags may take, so that it is
+	// not dearer than asking for three tags an image.
+	pages   int
+	listing sync.Once
+	tags    map[string]bool // all of the repository, nil where they are not known
 
 	once sync.Once
 	api  bool // it lists referrers itself
@@ -118,7 +135,7 @@ func (p *planner) attachedTo(ctx context.Context, image *plan.Item, subjects []o
 
 // attachedError names the image whose attachments could not be looked for.
 func attachedError(image *plan.Item, err error) error {
-	return &repo.Error{Op: "looking for signatures of", Side: repo.SideSource, Ref: image.Ref.String(), Err: err}
+	return &repo.Error{Op: OpAttached, Side: repo.SideSource, Ref: image.Ref.String(), Err: err}
 }
 
 // attachment plans one attachment: it goes where its image goes.
@@ -139,13 +156,29 @@ func (p *planner) attachment(ctx context.Context, image *plan.Item, subject oci.
 	return item, p.fill(ctx, p.attachments(image.Source).src, item)
 }
 
+// imagesAt counts the wishes that may be read at each place.
+func imagesAt(regs *Registries, wishes []Wish) map[plan.Place]int {
+	out := map[plan.Place]int{}
+	for _, w := range wishes {
+		for _, at := range []ref.Ref{w.Source, w.Beside} {
+			if at.IsZero() {
+				continue
+			}
+			if place, err := regs.Place(at, Reading); err == nil {
+				out[place]++
+			}
+		}
+	}
+	return out
+}
+
 // attachments returns what is known of a repository that is open.
 func (p *planner) attachments(at plan.Place) *attachments {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	a := p.attaching[at]
 	if a == nil {
-		a = &attachments{src: p.opened[at], tags: p.regs.Listed(at), found: map[oci.Digest]*foundAttachments{}}
+		a = &attachments{src: p.opened[at], pages: min(1+p.images[at]/4, mostPages), tags: p.regs.Listed(at), found: map[oci.Digest]*foundAttachments{}}
 		p.attaching[at] = a
 	}
 	return a
@@ -166,6 +199,7 @@ func (a *attachments) of(ctx context.Context, subject oci.Digest) ([]attachment,
 
 // find asks for everything at once: each answer mostly is that there is nothing.
 func (a *attachments) find(ctx context.Context, subject oci.Digest) ([]attachment, error) {
+	a.listing.Do(func() { a.list(ctx) })
 	bare := subject.Algorithm() + "-" + subject.Hex()
 	found := make([][]attachment, len(attachedTags)+1)
 	var g errgroup.Group // a context of its own would let one image's failure be another's
@@ -181,6 +215,23 @@ func (a *attachments) find(ctx context.Context, subject oci.Digest) ([]attachmen
 	})
 	err := g.Wait()
 	return slices.Concat(found...), err
+}
+
+// list finds out which tags there are, if the run has not and it takes few
+// requests. Where it fails, the tags are asked for one by one.
+func (a *attachments) list(ctx context.Context) {
+	lister, ok := a.src.(repo.TagLister)
+	if !ok || a.tags != nil {
+		return
+	}
+	tags, whole, err := lister.TagsWithin(ctx, a.pages)
+	if err != nil || !whole {
+		return
+	}
+	a.tags = make(map[string]bool, len(tags))
+	for _, tag := range tags {
+		a.tags[tag] = true
+	}
 }
 
 // under returns what a tag names, if it exists.
@@ -207,6 +258,9 @@ func (a *attachments) referrers(ctx context.Context, subject oci.Digest, bare st
 	for d, err := range a.src.Referrers(ctx, subject) {
 		if err != nil {
 			return nil, err
+		}
+		if len(out) == maxReferrers {
+			return nil, fmt.Errorf("%s has more than %d referrers", subject, maxReferrers)
 		}
 		out = append(out, attachment{digest: d.Digest})
 	}

@@ -2,9 +2,11 @@ package mirror
 
 import (
 	"context"
+	"iter"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -252,6 +254,65 @@ func TestReferrersOfARegistryWithoutTheAPI(t *testing.T) {
 	}
 }
 
+// Tags are not guessed where a list of them takes fewer requests.
+func TestTagsAreListedRatherThanGuessed(t *testing.T) {
+	w := newWorld(t)
+	near := &noReferrers{next: server.New(w.host("behind.test"), server.Options{Now: time.Now})}
+	srv := httptest.NewServer(near)
+	t.Cleanup(srv.Close)
+	host := strings.TrimPrefix(srv.URL, "http://")
+	w.hosts[host] = plainClient().Registry(host)
+	s := w.pushSigned(host+"/r/x:t", 1)
+	wishes := []Wish{wish(host+"/r/x:t", "dst.test/y:t")}
+	for i := range uint64(5) {
+		im := image(10+i, sample.AMD64)
+		w.push(host+"/r/x:u"+string('a'+rune(i)), im)
+		wishes = append(wishes, wish(host+"/r/x@"+im.Desc.Digest.String(), "dst.test/y:u"+string('a'+rune(i))))
+	}
+	near.log = nil
+	w.copy(CopyOptions{}, wishes...)
+	if lists, guesses := near.count("/tags/list"), near.count("HEAD "); lists != 1 || guesses != 0 {
+		t.Errorf("%d lists, %d guesses: %v", lists, guesses, near.log)
+	}
+	if got := s.lacks(t.Context(), w.open("dst.test/y")); len(got) > 0 {
+		t.Errorf("there is no %v", got)
+	}
+}
+
+// A list that is long, or that is refused, is left for asking.
+func TestTagsAreGuessedWhereTheListIsLong(t *testing.T) {
+	for name, listing := range map[string]func(http.ResponseWriter, *http.Request){
+		"long": func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Link", `</v2/r/x/tags/list?last=`+r.URL.Query().Get("last")+`x>; rel="next"`)
+			_, _ = w.Write([]byte(`{"name":"r/x","tags":["a"]}`))
+		},
+		"refused": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusForbidden) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			behind := server.New(w.host("behind.test"), server.Options{Now: time.Now})
+			lists := 0
+			srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "/tags/list") {
+					lists++
+					listing(rw, r)
+					return
+				}
+				behind.ServeHTTP(rw, r)
+			}))
+			t.Cleanup(srv.Close)
+			host := strings.TrimPrefix(srv.URL, "http://")
+			w.hosts[host] = plainClient().Registry(host)
+			s := w.pushSigned(host+"/r/x:t", 1)
+			lists = 0
+			w.copy(CopyOptions{}, wish(host+"/r/x:t", "dst.test/y:t"))
+			if got := s.lacks(t.Context(), w.open("dst.test/y")); len(got) > 0 || lists != 1 {
+				t.Errorf("there is no %v; %d lists", got, lists)
+			}
+		})
+	}
+}
+
 // down is a registry whose tags of signatures cannot be read.
 type down struct{ repo.Registry }
 
@@ -276,6 +337,33 @@ func TestSignatureThatCannotBeReadIsAFailure(t *testing.T) {
 	w.hosts["src.test"] = down{w.host("src.test")}
 	_, err := Copy(t.Context(), w.regs, []Wish{wish("src.test/r/x:t", "dst.test/y:t")}, CopyOptions{}, w.observer())
 	if err == nil || !strings.Contains(err.Error(), "looking for signatures of src.test/r/x:t") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// endless is a registry whose lists of referrers never end.
+type endless struct{ repo.Registry }
+
+func (e endless) Repo(name string) (repo.Repo, error) {
+	r, err := e.Registry.Repo(name)
+	return endlessRepo{r}, err
+}
+
+type endlessRepo struct{ repo.Repo }
+
+func (endlessRepo) Referrers(context.Context, oci.Digest) iter.Seq2[oci.Descriptor, error] {
+	return func(yield func(oci.Descriptor, error) bool) {
+		for n := 0; yield(oci.Descriptor{Digest: oci.FromBytes(strconv.AppendInt(nil, int64(n), 10))}, nil); n++ {
+		}
+	}
+}
+
+func TestReferrersWithoutEndAreAFailure(t *testing.T) {
+	w := newWorld(t)
+	w.push("src.test/r/x:t", image(1, sample.AMD64))
+	w.hosts["src.test"] = endless{w.host("src.test")}
+	_, err := Copy(t.Context(), w.regs, []Wish{wish("src.test/r/x:t", "dst.test/y:t")}, CopyOptions{}, w.observer())
+	if err == nil || !strings.Contains(err.Error(), "has more than 10000 referrers") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -66,6 +66,25 @@ func TestListsInCircles(t *testing.T) {
 	}
 }
 
+// Pages of referrers that never end, and never come again, end in an error.
+func TestReferrersWithoutEnd(t *testing.T) {
+	entry := fmt.Sprintf(`{"mediaType":%q,"digest":%q,"size":1},`, oci.MediaTypeImageManifest, oci.FromBytes([]byte("x")))
+	page := `{"manifests":[` + strings.TrimSuffix(strings.Repeat(entry, 3000), ",") + `]}`
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/v2/" {
+			w.Header().Set("Link", fmt.Sprintf(`<%s?page=%sx>; rel="next"`, r.URL.Path, r.URL.Query().Get("page")))
+			_, _ = fmt.Fprint(w, page)
+		}
+	}))
+	t.Cleanup(s.Close)
+	var err error
+	for _, err = range mustRepo(t, insecure(strings.TrimPrefix(s.URL, "http://")), "x").Referrers(t.Context(), oci.FromBytes([]byte("subject"))) {
+	}
+	if err == nil || !strings.Contains(err.Error(), "more than 10000 referrers") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestNoCatalog(t *testing.T) {
 	r := newRig(t, flaky.Options{Faults: []flaky.Fault{{Path: "_catalog", Do: flaky.Status(404)}}})
 	for _, err := range r.registry.Repositories(t.Context(), "") {

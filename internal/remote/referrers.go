@@ -57,6 +57,9 @@ func (r *Repo) referrers(ctx context.Context, subject oci.Digest) ([]oci.Descrip
 	return found, err
 }
 
+// maxReferrers bounds what is gathered of a list that comes in pages without end.
+const maxReferrers = 10_000
+
 // listed asks the referrers API.
 func (r *Repo) listed(ctx context.Context, subject oci.Digest) ([]oci.Descriptor, error) {
 	var found []oci.Descriptor
@@ -67,6 +70,9 @@ func (r *Repo) listed(ctx context.Context, subject oci.Digest) ([]oci.Descriptor
 	err := r.host.pages(ctx, c, func(body []byte) error {
 		page, err := readIndex(body)
 		found = append(found, page...)
+		if err == nil && len(found) > maxReferrers {
+			err = fmt.Errorf("there are more than %d referrers", maxReferrers)
+		}
 		return err
 	})
 	return found, err
