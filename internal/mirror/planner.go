@@ -67,6 +67,7 @@ type planner struct {
 	cache     map[cacheKey]*fetched
 	presence  map[plan.Place]*destination
 	attaching map[plan.Place]*attachments
+	images    map[plan.Place]int // wishes that may be read there
 }
 
 type cacheKey struct {
@@ -88,7 +89,7 @@ type fetched struct {
 func Plan(ctx context.Context, regs *Registries, wishes []Wish, o PlanOptions) (*plan.Plan, []error, error) {
 	p := &planner{
 		regs: regs, o: o, opened: map[plan.Place]repo.Repo{}, cache: map[cacheKey]*fetched{},
-		presence: map[plan.Place]*destination{}, attaching: map[plan.Place]*attachments{},
+		presence: map[plan.Place]*destination{}, attaching: map[plan.Place]*attachments{}, images: imagesAt(regs, wishes),
 	}
 	for _, w := range wishes {
 		if err := regs.WillWrite(w.Destinations...); err != nil {

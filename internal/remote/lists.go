@@ -69,26 +69,35 @@ func appendNames(names []string, page []*string, after string) []string {
 
 // pages reads a list page by page (spec, Listing Tags: the Link header).
 func (h *host) pages(ctx context.Context, c call, use func([]byte) error) error {
+	whole, err := h.pagesWithin(ctx, c, maxPages, use)
+	if err == nil && !whole {
+		err = fmt.Errorf("%s %s: more than %d pages", c.method, h.name, maxPages)
+	}
+	return err
+}
+
+// pagesWithin reads at most so many pages, and tells whether these are all.
+func (h *host) pagesWithin(ctx context.Context, c call, most int, use func([]byte) error) (whole bool, err error) {
 	seen := map[string]bool{}
-	for range maxPages {
+	for range most {
 		resp, body, err := h.fetch(ctx, c, maxPage) //nolint:bodyclose // fetch has closed it
 		if err != nil {
-			return err
+			return false, err
 		}
 		if err := use(body); err != nil {
-			return &Error{Method: c.method, URL: redact(resp.Request.URL), cause: err}
+			return false, &Error{Method: c.method, URL: redact(resp.Request.URL), cause: err}
 		}
 		next, err := nextPage(resp)
 		if err != nil || next == nil {
-			return err
+			return err == nil, err
 		}
 		if seen[next.String()] {
-			return &Error{Method: c.method, URL: redact(next), cause: errors.New("the list goes round in circles")}
+			return false, &Error{Method: c.method, URL: redact(next), cause: errors.New("the list goes round in circles")}
 		}
 		seen[next.String()] = true
 		c.at = next
 	}
-	return fmt.Errorf("%s %s: more than %d pages", c.method, h.name, maxPages)
+	return false, nil
 }
 
 // nextPage reads the Link header with rel="next" (RFC 8288); only the path and

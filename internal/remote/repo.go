@@ -167,9 +167,25 @@ func (r *Repo) blobCall(method string, d oci.Digest) call {
 
 // Tags implements repo.Source.
 func (r *Repo) Tags(ctx context.Context, after string) iter.Seq2[string, error] {
-	c := call{
+	return r.host.list(ctx, r.tagsCall(), after, func(l listAnswer) []*string { return l.Tags })
+}
+
+func (r *Repo) tagsCall() call {
+	return call{
 		method: http.MethodGet, path: r.path + "/tags/list", query: url.Values{"n": {pageSize}},
 		scope: pull(r.path), ok: []int{http.StatusOK}, missing: oci.ErrNameUnknown,
 	}
-	return r.host.list(ctx, c, after, func(l listAnswer) []*string { return l.Tags })
+}
+
+// TagsWithin implements repo.TagLister.
+func (r *Repo) TagsWithin(ctx context.Context, requests int) (tags []string, whole bool, err error) {
+	whole, err = r.host.pagesWithin(ctx, r.tagsCall(), requests, func(body []byte) error {
+		var page listAnswer
+		if err := json.Unmarshal(body, &page); err != nil {
+			return fmt.Errorf("the list is not valid JSON: %w", err)
+		}
+		tags = appendNames(tags, page.Tags, "")
+		return nil
+	})
+	return tags, whole, err
 }

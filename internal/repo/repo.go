@@ -95,6 +95,14 @@ type ReferrersProber interface {
 	ListsReferrers(ctx context.Context, subject oci.Digest) (bool, error)
 }
 
+// TagLister is the optional power of a source over a network to list its tags
+// only if that takes few requests.
+type TagLister interface {
+	// TagsWithin lists the tags with at most so many requests. whole tells
+	// whether these are all; the order is that of the registry.
+	TagsWithin(ctx context.Context, requests int) (tags []string, whole bool, err error)
+}
+
 // LocalFile is the optional power of a blob reader whose content is a plain
 // file positioned at the offset asked for; *os.File itself satisfies it, which
 // lets the kernel send it (sendfile).
