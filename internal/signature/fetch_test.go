@@ -133,6 +133,7 @@ func TestFetchFailures(t *testing.T) {
 		w.Header().Set("Location", "file:///etc/passwd")
 		w.WriteHeader(http.StatusFound)
 	})
+	forbidden := serve(t, func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(http.StatusForbidden) })
 	unreachable := &signature.UnreachableError{}
 	refused := &signature.RefusedError{}
 	for name, c := range map[string]struct {
@@ -145,6 +146,7 @@ func TestFetchFailures(t *testing.T) {
 		"no store":            {stores: nil, is: signature.ErrNoStore},
 		"nobody there":        {stores: []string{holds(t).URL, dead.URL}, as: &unreachable, text: []string{dead.URL, "refused"}},
 		"500":                 {stores: []string{holds(t, nil).URL}, as: &unreachable, text: []string{"500 Internal Server Error"}},
+		"a proxy refuses":     {stores: []string{forbidden.URL, holds(t).URL}, as: &unreachable, text: []string{"403 Forbidden"}},
 		"around and around":   {stores: []string{around.URL}, as: &unreachable, text: []string{"redirects"}},
 		"redirected to files": {stores: []string{elsewhere.URL}, as: &unreachable, text: []string{"file"}},
 		"garbage":             {stores: []string{holds(t, []byte("<html>")).URL, dead.URL}, as: &refused, text: []string{"signature-1", "<html>", dead.URL}},
