@@ -271,3 +271,26 @@ func TestVerifyReal(t *testing.T) {
 		t.Errorf("for another release: %v", err)
 	}
 }
+
+// A kept signature that is refused says more than stores that do not know it;
+// one that a store refuses says more than it.
+func TestVerifyTellsWhatIsWrongWithTheKept(t *testing.T) {
+	maker, stranger := signer.New("maker"), signer.New("stranger")
+	dir := t.TempDir()
+	file := cluster.SignatureMap(signedImage, [][]byte{stranger.Sign(signedImage)})
+	if err := os.WriteFile(filepath.Join(dir, file.Name), file.Content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bad := signatureStore(t, map[string][]byte{signedImage.Hex() + "/1": maker.Sign(signedList)})
+	good := signatureStore(t, map[string][]byte{signedImage.Hex() + "/1": maker.Sign(signedImage)})
+	for store, want := range map[string]error{
+		"http://127.0.0.1:1": signature.ErrUnknownKey, signatureStore(t, nil): signature.ErrUnknownKey, bad: signature.ErrOtherRelease, good: nil,
+	} {
+		v := verifier(t, mirror.VerifyRequire, maker)
+		v.Dirs = []string{dir}
+		o := &told{}
+		if _, err := v.Release(t.Context(), payloadWith(store), anywhere, o.observer()); !errors.Is(err, want) {
+			t.Errorf("%s: %v, want %v", store, err, want)
+		}
+	}
+}
