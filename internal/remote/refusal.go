@@ -92,7 +92,8 @@ var sayings = []struct {
 	reason Reason
 }{
 	{[]string{"nested repositories are not supported"}, NestedName},                    // Quay's token service
-	{[]string{"immutable"}, FixedTag},                                                  // Harbor, ECR
+	{[]string{"configured as immutable"}, FixedTag},                                    // Harbor
+	{[]string{"is immutable"}, FixedTag},                                               // ECR
 	{[]string{"in read only mode"}, Frozen},                                            // Harbor
 	{[]string{"currently read-only"}, Frozen},                                          // Quay
 	{[]string{"exceed the configured upper limit"}, NoQuota},                           // Harbor
