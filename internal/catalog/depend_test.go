@@ -83,6 +83,29 @@ func TestDependencies(t *testing.T) {
 	}
 }
 
+// Of several that would do, one is chosen that asks for little and lasts.
+func TestDependencyChoice(t *testing.T) {
+	one := api("olm.gvk", "One")
+	packages := []pkg{
+		{name: "app", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": api("olm.gvk.required", "One")}},
+		{name: "both", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": api("olm.gvk.required", "One") + "," + needsPackage("z", "")}},
+		{name: "some", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": needsPackage("z", "<4.0.0")}},
+		{name: "b", standard: "s", channels: []string{"a: 2", "s: 1"}, properties: map[string]string{"1": one, "2": one}},
+		{name: "z", standard: "s", channels: []string{"s: 5>4 4", "t: 2", "u: 3"}, properties: map[string]string{"4": one, "5": one}},
+		{name: "y", standard: "s", channels: []string{"s: 2>1 1"}, properties: map[string]string{"1": one}},
+	}
+	for want, result := range map[string]string{
+		"app":     "app[s*: 1] b[s*: 1]",        // the default channel, although another has a newer version
+		"app y":   "app[s*: 1] y[s*: 2 1]",      // a package that is there anyway, although only an older version will do
+		"app z:t": "app[s*: 1] z[s*: 5; t: 2]",  // another channel of it
+		"both":    "both[s*: 1] z[s*: 5]",       // what is needed by name first: it has the API too
+		"some":    "some[s*: 1] z[s*: 5; u: 3]", // the newest head that will do
+	} {
+		_, s, err := catalog.Select(catalogOf(t, packages), wanted(t, strings.Fields(want)...), catalog.SelectOptions{WithDependencies: true})
+		t.Run(want, func(t *testing.T) { checkSelection(t, result, s, err) })
+	}
+}
+
 // Whoever asks can tell what would help.
 func TestDependencyReasons(t *testing.T) {
 	c := catalogOf(t, needing)

@@ -135,6 +135,29 @@ func TestRebuildConfig(t *testing.T) {
 	}
 }
 
+func TestRebuildManifests(t *testing.T) {
+	r := catalog.Rebuild{Original: oci.FromBytes([]byte("list")), Layers: []catalog.Layer{{Body: []byte("abc"), Digest: oci.FromBytes([]byte("abc"))}}}
+	desc := func(content string, more string) string {
+		return fmt.Sprintf(`{"mediaType":"m","digest":%q,"size":%d%s}`, oci.FromBytes([]byte(content)).String(), len(content), more)
+	}
+	base := oci.Descriptor{MediaType: oci.MediaTypeImageManifest, Digest: oci.FromBytes([]byte("base"))}
+	annotations := fmt.Sprintf(`"org.opencontainers.image.base.digest":%q,"dev.airbridge.catalog.original":%q`, base.Digest.String(), r.Original.String())
+	got, err := r.Manifest(base, []byte(`{"x":1,"config":`+desc("old", `,"data":"b2xk"`)+`,"layers":[`+desc("l", "")+`]}`), []byte("new one"))
+	layer := strings.Replace(desc("abc", ""), `"m"`, `"application/vnd.oci.image.layer.v1.tar+gzip"`, 1)
+	if want := `{"x":1,"config":` + desc("new one", "") + `,"layers":[` + desc("l", "") + `,` + layer + `],"annotations":{` + annotations + `}}`; err != nil || string(got) != want {
+		t.Errorf("%v, got\n%s\nwant\n%s", err, got, want)
+	}
+	list := []byte(`{"manifests":[` + desc("a", `,"platform":{"os":"linux"}`) + `,` + desc("b", "") + `,` + desc("c", "") + `],"annotations":{"k":"v"}}`)
+	base.MediaType = oci.MediaTypeImageIndex
+	got, err = r.Index(base, list, []catalog.Child{{Base: oci.FromBytes([]byte("a")), Body: []byte("new a")}, {Base: oci.FromBytes([]byte("b"))}})
+	if want := `{"manifests":[` + desc("new a", `,"platform":{"os":"linux"}`) + `],"annotations":{"k":"v",` + annotations + `}}`; err != nil || string(got) != want {
+		t.Errorf("%v, got\n%s\nwant\n%s", err, got, want)
+	}
+	if _, err := r.Index(base, list, nil); err == nil {
+		t.Error("a list of nothing")
+	}
+}
+
 // Whatever the configuration of a stranger's image holds, the result is JSON.
 func FuzzRebuildConfig(f *testing.F) {
 	f.Add([]byte(`{"config":{"Entrypoint":["opm"],"Cmd":["serve","--cache-dir"],"Labels":null},"config":{},"rootfs":[],"history":[null]}`))

@@ -183,6 +183,21 @@ func TestFiles(t *testing.T) {
 	}
 }
 
+// The bytes do not depend on where documents were.
+func TestFilesOfAnyOrder(t *testing.T) {
+	a := pkg{name: "a", standard: "s", channels: []string{"t: 2", "s: 2>1 1"}, deprecations: []string{"package"}}
+	documents := append(a.documents(), `{"schema":"x","package":"a","n":1}`, `{"schema":"x","package":"a","n":2}`, `{"schema":"x"}`)
+	_, want := filesOf(clean(t, files("c.json", strings.Join(documents, "\n"))))
+	r := rand.New(rand.NewPCG(3, 4))
+	for range 20 {
+		r.Shuffle(len(documents), func(i, j int) { documents[i], documents[j] = documents[j], documents[i] })
+		n := r.IntN(len(documents))
+		if _, got := filesOf(clean(t, files("a.json", strings.Join(documents[:n], "\n"), "b.json", strings.Join(documents[n:], " ")))); got != want {
+			t.Errorf("got\n%s\nwant\n%s", got, want)
+		}
+	}
+}
+
 // The real catalogs: all of one is all of it, heads are heads, and the order of
 // wishes does not matter.
 func TestSelectReal(t *testing.T) {
