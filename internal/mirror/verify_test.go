@@ -1,6 +1,7 @@
 package mirror_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -292,5 +293,24 @@ func TestVerifyTellsWhatIsWrongWithTheKept(t *testing.T) {
 		if _, err := v.Release(t.Context(), payloadWith(store), anywhere, o.observer()); !errors.Is(err, want) {
 			t.Errorf("%s: %v, want %v", store, err, want)
 		}
+	}
+}
+
+// Whoever can put a self-signed file on a medium does not hide a genuine one.
+func TestVerifyMediumLooksPastTheSelfSigned(t *testing.T) {
+	maker, own := signer.New("maker"), signer.New("own")
+	dir := t.TempDir()
+	for name, s := range map[string]*signer.Signer{"": own, "signature-z.json": maker} {
+		file := cluster.SignatureMap(signedImage, [][]byte{s.Sign(signedImage)})
+		if err := os.WriteFile(filepath.Join(dir, cmp.Or(name, file.Name)), file.Content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v := verifier(t, mirror.VerifyRequire, maker)
+	v.Dirs = []string{dir}
+	o := &told{}
+	verified, err := v.Medium(payloadWith("", own.Public()), o.observer())
+	if err != nil || len(verified.ConfigMaps()) != 1 || !strings.Contains(strings.Join(o.info, ""), "maker") {
+		t.Errorf("%v, info %q, warnings %q", err, o.info, o.warns)
 	}
 }
