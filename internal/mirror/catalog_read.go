@@ -46,9 +46,9 @@ type IndexOptions struct {
 	Filter oci.PlatformFilter
 	// Path is where the catalog is in the image, "" for where its labels say.
 	Path string
-	// Quick leaves lower layers alone once the catalog was found, where the
-	// image's history does not say that they have to do with it. It is for
-	// lists; without it they are read, because layers may add to a catalog.
+	// Quick reads the layers alone that have to do with the catalog by the
+	// image's history. It is for lists; without it all are read that may add
+	// to a catalog, which no image is bound to tell.
 	Quick bool
 	// Progress, if set, is told how many bytes of the layers opened so far were
 	// read, and how many they have.
@@ -161,6 +161,10 @@ func (x *Index) Extract(ctx context.Context, dir string) (*ExtractedCatalog, err
 		reader.Keep = isDatabase
 	}
 	err = reader.Extract(ctx, x.Path, out.staging)
+	if x.o.Quick && errors.Is(err, rootfs.ErrNotThere) {
+		reader.Skip = nil // its history is not to be relied on
+		err = reader.Extract(ctx, x.Path, out.staging)
+	}
 	if errors.Is(err, rootfs.ErrNotThere) {
 		err = fmt.Errorf("%w: %w", ErrNoCatalog, err)
 	}
@@ -178,14 +182,19 @@ func (x *Index) Extract(ctx context.Context, dir string) (*ExtractedCatalog, err
 
 func isDatabase(head []byte) bool { return string(head) == sqlite.Magic }
 
-// skip returns what tells the layers that a quick look leaves out: below the
-// one that has the catalog, those whose steps do not mention its name. An
-// image that does not tell its whole history has none.
+// skip returns what tells the layers that a quick look leaves out: those whose
+// steps do not mention the name of the catalog's directory, and those that hold
+// what opm makes of it. Where no step mentions it, they are the layers below the
+// one that has it. An image that does not tell its whole history has none.
 func (x *Index) skip() func(layer int, found bool) bool {
 	steps := layerSteps(x.Image)
 	name := path.Base(path.Clean("/" + x.Path))
-	return func(layer int, found bool) bool {
-		return found && steps != nil && !strings.Contains(steps[layer], name)
+	mentions := func(step string) bool { return strings.Contains(step, name) }
+	if !slices.ContainsFunc(steps, mentions) {
+		return func(_ int, found bool) bool { return found && steps != nil }
+	}
+	return func(layer int, _ bool) bool {
+		return !mentions(steps[layer]) || strings.Contains(steps[layer], "--cache-only")
 	}
 }
 

@@ -7,10 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/airbridge-dev/airbridge/internal/catalog"
+	img "github.com/airbridge-dev/airbridge/internal/image"
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/ref"
 	"github.com/airbridge-dev/airbridge/internal/repo"
@@ -252,5 +254,41 @@ func TestReadCatalogThatIsDamaged(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Error(left)
+	}
+}
+
+// A quick look goes by the history, where that is complete.
+func TestQuickLookAtLayers(t *testing.T) {
+	base, binary := `{"created_by":"ADD file:0 in / "}`, `{"created_by":"COPY /bin/opm /bin/opm # buildkit"}`
+	files, more := `{"created_by":"ADD dir:1 in /configs "}`, `{"created_by":"COPY more /configs/more # buildkit"}`
+	cache, label := `{"created_by":"RUN /bin/opm serve /configs --cache-dir=/tmp/cache --cache-only"}`, `{"created_by":"LABEL x=/configs","empty_layer":true}`
+	squashed := `{"created_by":"COPY configs /configs","empty_layer":true},{"created_by":"CMD"}`
+	for name, c := range map[string]struct {
+		history []string
+		layers  int
+		found   int // the layer that has the catalog
+		read    string
+	}{
+		"usual":      {[]string{base, binary, files, cache, label}, 4, 2, "2"},
+		"two":        {[]string{base, files, binary, more}, 4, 1, "31"},
+		"squashed":   {[]string{base, squashed, binary}, 3, 1, "1"},
+		"silent":     {[]string{base, binary, binary}, 3, 1, "21"},
+		"incomplete": {[]string{base, files}, 3, 1, "210"},
+		"none":       {nil, 2, 1, "10"},
+	} {
+		config, err := img.ParseConfig([]byte(`{"history":[` + strings.Join(c.history, ",") + `]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		x := &Index{Path: "/configs/", Image: &img.Image{Config: config, Layers: make([]oci.Descriptor, c.layers)}}
+		skip, read := x.skip(), ""
+		for layer := c.layers - 1; layer >= 0; layer-- {
+			if !skip(layer, layer < c.found) {
+				read += strconv.Itoa(layer)
+			}
+		}
+		if read != c.read {
+			t.Errorf("%s: layers %s are read, want %s", name, read, c.read)
+		}
 	}
 }
