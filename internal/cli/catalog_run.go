@@ -80,7 +80,7 @@ func (r *catalogRun) read(ctx context.Context) error {
 	defer func() {
 		dir, temporary := extracted.Dir, r.refs.localDir == ""
 		if extracted.Close() == nil && temporary {
-			r.ui.Info("deleted dir %s", dir)
+			r.ui.Result(fmt.Sprintf("deleted dir %s\n", dir))
 		}
 	}()
 	r.tellExtracted(index, extracted)
