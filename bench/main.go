@@ -47,6 +47,7 @@ var works = []work{
 	{"S7", "serving", s7},
 	{"S8", "opening a large store", s8},
 	{"S9", "a release before its first image is copied", s9},
+	{"S10", "a catalog before its first image is copied", s10},
 }
 
 func main() {
@@ -101,7 +102,7 @@ func parse(args []string) (config, error) {
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.IntVar(&c.rounds, "n", 5, "rounds: how often each contender does each work")
-	flags.StringVar(&c.only, "only", "", "works to do, separated by commas: S0 to S9; all but S0 without it")
+	flags.StringVar(&c.only, "only", "", "works to do, separated by commas: S0 to S10; all but S0 without it")
 	flags.StringVar(&c.cache, "cache", c.cache, "directory of the generated loads (3 GB)")
 	flags.StringVar(&c.scratch, "scratch", "", "directory of the targets (up to 5 GB at once; default: in the cache, so on the same disk)")
 	flags.StringVar(&c.airbridge, "airbridge", c.airbridge, "the binary to measure")
