@@ -253,11 +253,17 @@ func proxied(err error) bool {
 // graphUnverified reports an update service whose certificate is not trusted.
 func graphUnverified(err error) bool { return as[*graph.FetchError](err) && says("x509:", "tls:")(err) }
 
+// storeUnverified reports a signature store whose certificate is not trusted.
+func storeUnverified(err error) bool {
+	return as[*signature.UnreachableError](err) && says("x509:", "tls:")(err)
+}
+
 var hints = []hintRow{
 	{is(mirror.ErrNotKept), "mirror the release to the medium again where the signature stores can be reached: only its signature is written anew; or go on with --verify=warn"},
 	{is(signature.ErrOtherRelease, signature.ErrAltered, signature.ErrKeyRevoked), "do not use this release: get it anew from where its maker publishes it; --verify=warn copies it all the same"},
 	{is(signature.ErrFuture), "set the clock of this machine right"},
 	{is(signature.ErrUnknownKey, mirror.ErrSelfSigned, mirror.ErrNoKeys), "if you know whose key it is and trust it, give it with --key FILE, taken from its owner and not from the release; --verify=warn goes on without"},
+	{storeUnverified, "name the authority of the signature stores' certificate, or of the proxy that reads along, with --certificate-authority; --verify=warn goes on without"},
 	{as[*signature.UnreachableError], "check the proxy settings; without a network, put the signature-*.json of this release into the directory of --release-image-signature-to-dir, or go on with --verify=warn and verify later: its signature is asked for again when it is pushed from a medium"},
 	{is(signature.ErrUnsigned, signature.ErrNoStore), "check that this is the release meant: nightly and own builds are not signed; --verify=warn goes on without"},
 	{as[*mirror.UnverifiedError], "get the release or its signature anew; --verify=warn goes on all the same"},

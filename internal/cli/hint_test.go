@@ -15,6 +15,7 @@ import (
 
 	"github.com/airbridge-dev/airbridge/internal/mirror"
 	"github.com/airbridge-dev/airbridge/internal/repo"
+	"github.com/airbridge-dev/airbridge/internal/signature"
 	"github.com/airbridge-dev/airbridge/internal/store/kv"
 )
 
@@ -31,6 +32,7 @@ func TestHints(t *testing.T) {
 		"name the registry's authority":          &url.Error{Op: "Get", Err: x509.UnknownAuthorityError{}},
 		"take the file from another copy":        &kv.CorruptError{Path: "x", Line: 3, Reason: "y"},
 		"--no-signatures copies the images":      &repo.Error{Op: mirror.OpAttached, Side: repo.SideSource, Err: errors.New("500 Internal Server Error")},
+		"the signature stores' certificate":      &signature.UnreachableError{Stores: []signature.StoreError{{Store: "https://a", Err: x509.UnknownAuthorityError{}}}},
 		"the work itself is done":                (&resultWriter{err: errors.New("broken pipe")}).failure(),
 		"this is airbridge under the name of oc": &unknownCommandError{name: "get", asOC: true},
 		"the next oc on the PATH is /usr/bin/oc": &unknownCommandError{name: "get", asOC: true, next: "/usr/bin/oc"},

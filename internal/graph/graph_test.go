@@ -143,6 +143,13 @@ func TestHighestIsNotAboveTheChannel(t *testing.T) {
 	}
 }
 
+// A file that an editor on Windows saved begins with a byte order mark.
+func TestParseByteOrderMark(t *testing.T) {
+	if _, err := graph.Parse(strings.NewReader("\ufeff" + `{"nodes":[]}`)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestParseErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                           "unexpected end",

@@ -96,7 +96,9 @@ func Parse(r io.Reader) (*Graph, error) {
 		return nil, err
 	case len(body) > MaxSize:
 		return nil, fmt.Errorf("%w: it is larger than %d MiB", ErrNotGraph, MaxSize>>20)
-	case bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")):
+	}
+	body = bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")) // as editors on Windows leave it
+	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("<")) {
 		return nil, fmt.Errorf("%w but a web page, as a proxy or a login page sends it", ErrNotGraph)
 	}
 	var w wire
