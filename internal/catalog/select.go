@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/blang/semver/v4"
 )
 
 // The reasons why a catalog cannot be had as it is wanted. What is wrong and
@@ -219,6 +221,7 @@ func (s *selector) pickChannel(c *choices, w Wanted, channel string) error {
 	if err != nil {
 		return err
 	}
+	s.noteEarlier(c, w, found)
 	if len(found.targets) > 0 {
 		c.channels[channel] = found
 		s.noteSpan(c, w, found)
@@ -241,5 +244,24 @@ func (s *selector) noteSpan(c *choices, w Wanted, found *choice) {
 	}
 	if len(extra) > 0 {
 		s.notes = append(s.notes, fmt.Sprintf("package %s: channel %s keeps %s, which %s does not ask for, because the upgrades to what it asks for lead through it", c.name, found.Name, some(extra), w))
+	}
+}
+
+// noteEarlier tells which versions are left out although they look like the
+// first one that is wanted: 1.2.0-5, as some vendors count their builds, comes
+// before 1.2.0 in the order of versions.
+func (s *selector) noteEarlier(c *choices, w Wanted, found *choice) {
+	if w.Min == "" {
+		return
+	}
+	from := semver.MustParse(w.Min)
+	for _, e := range found.Entries {
+		b := c.bundles[e.Name]
+		if b == nil || found.targets[e.Name] {
+			continue
+		}
+		if v, err := semver.Parse(b.Version); err == nil && v.LT(from) && v.FinalizeVersion() == from.FinalizeVersion() {
+			s.notes = append(s.notes, fmt.Sprintf("package %s: channel %s has %s, which comes before %s in the order of versions and is left out; ask for %s to have it", c.name, found.Name, b.Version, w.Min, b.Version))
+		}
 	}
 }

@@ -32,7 +32,7 @@ func bundleName(pkg, v string) string {
 }
 
 func version(v string) string {
-	number, rest, _ := strings.Cut(v, "+")
+	number, rest, _ := strings.Cut(strings.ReplaceAll(v, "_", "-"), "+")
 	for strings.Count(number, ".") < 2 {
 		number += ".0"
 	}
@@ -337,6 +337,24 @@ func TestSelectBuildMetadata(t *testing.T) {
 		_, s, err := catalog.Select(c, wanted(t, want), catalog.SelectOptions{})
 		if err != nil || summary(s) != "a[s*: "+result+"]" {
 			t.Errorf("%s: %s, %v", want, summary(s), err)
+		}
+	}
+}
+
+// Versions that a user may well have meant are told.
+func TestSelectNotes(t *testing.T) {
+	c := catalogOf(t, []pkg{{name: "a", standard: "s", channels: []string{"s: 3>2.0.0_5 2.0.0_5>1 1"}}, plain[1]})
+	for want, note := range map[string]string{
+		"a::2.0.0..":       "package a: channel s has 2.0.0-5, which comes before 2.0.0 in the order of versions and is left out; ask for 2.0.0-5 to have it",
+		"a::2.0.0-5..":     "",
+		"a::..3.0.0":       "",
+		"a":                "",
+		"c:s:3.0.0..3.5.0": "package c: channel s keeps c.v4.0.0, which c:s:3.0.0..3.5.0 does not ask for, because the upgrades to what it asks for lead through it",
+		"c::1.2.0..2.0.0":  "",
+	} {
+		_, s, err := catalog.Select(c, wanted(t, want), catalog.SelectOptions{})
+		if err != nil || strings.Join(s.Notes, "\n") != note {
+			t.Errorf("%s: %v, %q", want, err, s.Notes)
 		}
 	}
 }
