@@ -7,19 +7,11 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/remote"
 )
 
-// because reports a push that a registry refuses for one of the reasons.
-func because(reasons ...remote.Reason) func(error) bool {
+// because reports a push that a registry refuses for a reason.
+func because(reason remote.Reason) func(error) bool {
 	return func(err error) bool {
 		e, ok := errors.AsType[*remote.PushError](err)
-		if !ok {
-			return false
-		}
-		for _, r := range reasons {
-			if e.Reason == r {
-				return true
-			}
-		}
-		return false
+		return ok && e.Reason == reason
 	}
 }
 

@@ -56,11 +56,11 @@ func (h *host) newSide(ctx context.Context, scheme string) (*link, error) {
 	return nil, errors.New("the registry pointed to a place that is not http: " + limitText(scheme, 20))
 }
 
-// cutPort splits "host:port"; an IPv6 literal stays in its brackets.
-func cutPort(hostport string) (host, port string, found bool) {
+// hostOnly is "host:port" without the port; an IPv6 literal stays in its brackets.
+func hostOnly(hostport string) string {
 	i := strings.LastIndexByte(hostport, ':')
 	if i < 0 || strings.HasSuffix(hostport, "]") {
-		return hostport, "", false
+		return hostport
 	}
-	return hostport[:i], hostport[i+1:], true
+	return hostport[:i]
 }

@@ -250,7 +250,7 @@ func (h *host) newLink(scheme string, config *tls.Config) *link {
 // internalName recognises the service and route names of OpenShift's internal
 // registry.
 func internalName(name string) bool {
-	host, _, _ := cutPort(name)
+	host := hostOnly(name)
 	return host == "image-registry.openshift-image-registry.svc" ||
 		host == "image-registry.openshift-image-registry.svc.cluster.local" ||
 		strings.HasPrefix(host, "default-route-openshift-image-registry.")

@@ -76,7 +76,7 @@ func isArtifactory(h http.Header) bool {
 // isECR recognises the host names of private registries, in all partitions, and
 // of the public one.
 func isECR(host string) bool {
-	name, _, _ := cutPort(host)
+	name := hostOnly(host)
 	return name == "public.ecr.aws" || strings.Contains(name, ".dkr.ecr") && strings.Contains(name, ".amazonaws.com")
 }
 

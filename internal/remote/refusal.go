@@ -111,10 +111,11 @@ func (r *Repo) said(e *Error) Reason {
 	if isArtifactory(e.hdr) && overwrites(e) {
 		return FixedTag
 	}
-	text := strings.ToLower(e.text)
+	words := []string{e.text}
 	for _, c := range e.Codes {
-		text += "\n" + strings.ToLower(c.Message)
+		words = append(words, c.Message)
 	}
+	text := strings.ToLower(strings.Join(words, "\n"))
 	project, _, _ := strings.Cut(r.path, "/")
 	missing := func(word string) bool {
 		return !strings.Contains(text, strings.ReplaceAll(word, "PROJECT", project))
