@@ -286,7 +286,7 @@ var hints = []hintRow{
 	{because(remote.NoProject), "create the project first, in the registry's console or API: {PROJECTS}; or choose a destination in one that exists, as {HOST}/project/name"},
 	{becauseECR, "create what is missing, and run the same command again: for r in {REPOSITORIES}; do {AWS} --repository-name $r; done. ECR also does so itself with a repository creation template for CREATE_ON_PUSH"},
 	{because(remote.NoRepository), "create the repository in the registry first: {REPOSITORIES}; or use an account that may create it by a push"},
-	{because(remote.NoRight), "use an account that may push to {REPOSITORY}: airbridge login {HOST}, or its file with -a; a robot account needs the right to push, and where the repository is new, to create"},
+	{because(remote.NoRight), "use an account that may push to {REPOSITORY}: airbridge login {HOST}, or its file with -a; a robot account needs the right to push, and for a new repository to create it, in an organisation that exists"},
 	{because(remote.FixedTag), "choose another tag or repository, or let the tag be overwritten there for the time of the run"},
 	{because(remote.NoQuota), "raise the quota or make room there, and run the same command again: what it has is not sent again"},
 	{because(remote.Frozen), "ask who runs the registry to end its read-only mode, and run the same command again"},
