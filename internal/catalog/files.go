@@ -3,7 +3,6 @@ package catalog
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"slices"
@@ -51,9 +50,21 @@ func canonical(a, b *Meta) int {
 	)
 }
 
+// writeDocument writes a document without white space between its values. It
+// is valid JSON, so what matters is only what is inside of strings.
 func writeDocument(to *bytes.Buffer, raw []byte) {
-	if err := json.Compact(to, raw); err != nil {
-		to.Write(raw) // cannot be: what was read is valid
+	for i := 0; i < len(raw); {
+		switch raw[i] {
+		case ' ', '\t', '\r', '\n':
+			i++
+		case '"':
+			end := stringEnd(raw, i)
+			to.Write(raw[i:end])
+			i = end
+		default:
+			to.WriteByte(raw[i])
+			i++
+		}
 	}
 	to.WriteByte('\n')
 }

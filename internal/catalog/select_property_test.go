@@ -166,7 +166,7 @@ func TestFiles(t *testing.T) {
 	a := pkg{name: "a", standard: "s", channels: []string{"t: 2", "s: 2>1 1"}, deprecations: []string{"package"}}
 	c := catalogOf(t, []pkg{{name: "Z/..x", standard: "s", channels: []string{"s: 1"}}, a},
 		`{"schema":"custom", "package":"a",
-		 "b": "<&>" }`, `{"schema":"custom"}`, `{"schema":".x","package":".hidden"}`)
+		 "b": "<& \" >\\" }`, `{"schema":"custom"}`, `{"schema":".x","package":".hidden"}`)
 	fsys, got := filesOf(c)
 	d := a.documents()
 	want := "== _/catalog.json\n{\"schema\":\"custom\"}\n" +
@@ -175,7 +175,7 @@ func TestFiles(t *testing.T) {
 	if !strings.HasPrefix(got, want) {
 		t.Errorf("got\n%s", got)
 	}
-	if body := string(fsys["a/catalog.json"].Data); body != strings.Join([]string{d[0], d[4], d[2], d[3], d[1], d[5], `{"schema":"custom","package":"a","b":"<&>"}`}, "\n")+"\n" {
+	if body := string(fsys["a/catalog.json"].Data); body != strings.Join([]string{d[0], d[4], d[2], d[3], d[1], d[5], `{"schema":"custom","package":"a","b":"<& \" >\\"}`}, "\n")+"\n" {
 		t.Errorf("got\n%s", body)
 	}
 	if _, again := filesOf(clean(t, fsys)); again != got {
