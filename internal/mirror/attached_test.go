@@ -24,6 +24,7 @@ type signed struct {
 	sig, childSig     *sample.Image
 	bundle, ofBundle  *sample.Image
 	attestationOfList *sample.Image
+	bill              *sample.Image // of materials, of the second child
 }
 
 // pushSigned puts a signed list under a tag.
@@ -31,6 +32,7 @@ func (w *world) pushSigned(at string, seed uint64) signed {
 	s := signed{list: sample.NewIndex(sample.OCI, image(seed, sample.AMD64), image(seed+1, sample.ARM64))}
 	s.sig, s.childSig = sample.Signature(s.list.Desc.Digest), sample.Signature(s.list.Children[0].Desc.Digest)
 	s.attestationOfList = sample.Signature(s.sig.Desc.Digest)
+	s.bill = sample.Signature(s.list.Children[1].Desc.Digest)
 	s.bundle = sample.Referrer(s.list, "{\"seed\":1}")
 	s.ofBundle = sample.Referrer(s.bundle, "{\"of\":\"bundle\"}")
 	w.push(at, s.list)
@@ -38,6 +40,7 @@ func (w *world) pushSigned(at string, seed uint64) signed {
 	w.push(base+":"+sample.CosignTag(s.list.Desc.Digest, ".sig"), s.sig)
 	w.push(base+":"+sample.CosignTag(s.list.Children[0].Desc.Digest, ".sig"), s.childSig)
 	w.push(base+":"+sample.CosignTag(s.list.Desc.Digest, ".att"), s.attestationOfList)
+	w.push(base+":"+sample.CosignTag(s.list.Children[1].Desc.Digest, ".sbom"), s.bill)
 	w.pushByDigest(base, s.bundle, s.ofBundle)
 	return s
 }
@@ -68,6 +71,8 @@ func (s signed) lacks(ctx context.Context, rp repo.Repo) []string {
 		sample.CosignTag(s.list.Desc.Digest, ".sig"):             s.sig,
 		sample.CosignTag(s.list.Children[0].Desc.Digest, ".sig"): s.childSig,
 		sample.CosignTag(s.list.Desc.Digest, ".att"):             s.attestationOfList,
+
+		sample.CosignTag(s.list.Children[1].Desc.Digest, ".sbom"): s.bill,
 	}
 	for tag, im := range want {
 		_, body, err := rp.Manifest(ctx, repo.ByTag(tag))
@@ -126,7 +131,7 @@ func TestWhatIsAttachedGoesAlong(t *testing.T) {
 			if got := s.lacks(t.Context(), w.open("file://m/x")); len(got) > 0 {
 				t.Errorf("on the disk there is no %v", got)
 			}
-			if r := result.Report; r.Copied != 1 || r.Attached != 5 || result.Plan.Totals().Images != 1 {
+			if r := result.Report; r.Copied != 1 || r.Attached != 6 || result.Plan.Totals().Images != 1 {
 				t.Errorf("report %+v, totals %+v", r, result.Plan.Totals())
 			}
 			w.copy(CopyOptions{}, w.expand("file://m/x:4*", "dst.test/far/x")...)
@@ -150,7 +155,7 @@ func TestNothingAttachedGoesAlongWithoutSignatures(t *testing.T) {
 	w := newWorld(t)
 	s := w.pushSigned("src.test/r/x:t", 1)
 	result := w.copy(CopyOptions{Plan: PlanOptions{NoSignatures: true}}, wish("src.test/r/x:t", "dst.test/y:t"))
-	if got := s.lacks(t.Context(), w.open("dst.test/y")); len(got) != 5 || len(result.Plan.Items) != 1 {
+	if got := s.lacks(t.Context(), w.open("dst.test/y")); len(got) != 6 || len(result.Plan.Items) != 1 {
 		t.Errorf("only %v lack, %d items", got, len(result.Plan.Items))
 	}
 }
