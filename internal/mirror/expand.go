@@ -89,16 +89,26 @@ func expandOne(ctx context.Context, regs *Registries, m imagelist.Mapping, obs O
 // from another repository: VERSION for VERSION-cli and the others.
 func lastReleases(all []plan.Mapping) {
 	for i := range all {
-		tag := all[i].Source.Tag
+		tag := tagOf(all[i])
 		if !imagelist.IsRelease(tag) {
 			continue
 		}
 		for j := range all {
-			if strings.HasPrefix(all[j].Source.Tag, tag+"-") {
+			if strings.HasPrefix(tagOf(all[j]), tag+"-") {
 				all[i].Last, all[i].Release, all[j].Release = true, tag, tag
 			}
 		}
 	}
+}
+
+// tagOf is the tag that names a mapping's image: where the source has only a
+// digest, as in what adm release mirror --to-mirror prints, that of the first
+// destination.
+func tagOf(m plan.Mapping) string {
+	if m.Source.Tag == "" && len(m.Destinations) > 0 {
+		return m.Destinations[0].Tag
+	}
+	return m.Source.Tag
 }
 
 func sourceTags(ctx context.Context, regs *Registries, m imagelist.Mapping) ([]string, error) {
