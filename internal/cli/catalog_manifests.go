@@ -77,8 +77,10 @@ func (r *catalogRun) manifests() ([]cluster.File, error) {
 // something is missing; it is cause where that kept the run from all of it.
 func (r *catalogRun) end(o *mirror.CatalogOutcome, cause error) error {
 	err := r.tellMissing(o)
-	if err != nil && cause != nil && o.Untouched() {
+	if err != nil && o.Empty() {
 		r.dir.files = nil // there is nothing for a cluster yet
+	}
+	if err != nil && cause != nil && o.Untouched() {
 		err = cause
 	}
 	r.tellManifests()

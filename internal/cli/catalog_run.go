@@ -208,6 +208,11 @@ func (r *catalogRun) copyCatalog(ctx context.Context) error {
 		return r.end(r.run.Unread(), nil)
 	}
 	r.ui.Info("%s to mirror; the manifests are in %s", ui.Count(len(wishes), "image"), r.dir.name)
+	if !f.dryRun {
+		if err := r.run.Reach(ctx, r.regs); err != nil {
+			return r.end(r.run.Copied(nil, err), err)
+		}
+	}
 	result, err := r.copyAll(ctx, wishes, mirror.CopyOptions{
 		Plan: mirror.PlanOptions{
 			SkipMissing: f.skipMissing, Force: f.force, ContinueOnError: f.continueOnError, NoSignatures: f.noSignatures,

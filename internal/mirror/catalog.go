@@ -1,11 +1,13 @@
 package mirror
 
 import (
+	"context"
 	"slices"
 
 	"github.com/airbridge-dev/airbridge/internal/catalog"
 	"github.com/airbridge-dev/airbridge/internal/plan"
 	"github.com/airbridge-dev/airbridge/internal/ref"
+	"github.com/airbridge-dev/airbridge/internal/repo"
 )
 
 // The releases (see plan.Mapping) that make the index image wait for all other
@@ -53,6 +55,20 @@ func (r *CatalogRun) Wishes() []Wish {
 		wishes = append(wishes, index)
 	}
 	return wishes
+}
+
+// Reach finds out whether the destination answers: else each image would fail
+// for that reason.
+func (r *CatalogRun) Reach(ctx context.Context, regs *Registries) error {
+	place, err := regs.Place(r.Names.Index.Destination, Writing)
+	if err != nil {
+		return err
+	}
+	p := &planner{regs: regs, presence: map[plan.Place]*destination{}}
+	if err := p.destination(ctx, place).err; err != nil {
+		return &repo.Error{Op: "reading", Side: repo.SideDestination, Ref: place.String(), Err: err}
+	}
+	return nil
 }
 
 func nameWish(n catalog.Name, wave string) Wish {

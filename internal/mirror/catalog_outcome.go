@@ -63,9 +63,12 @@ type BrokenDocument struct {
 	Why     string `json:"why"`
 }
 
+// Empty reports whether no image at all is at its destination.
+func (o *CatalogOutcome) Empty() bool { return len(o.Missing) >= o.Images }
+
 // Untouched reports whether no image was even tried: what ended the run is why.
 func (o *CatalogOutcome) Untouched() bool {
-	return len(o.Missing) >= o.Images && !slices.ContainsFunc(o.Missing, func(m MissingImage) bool { return !m.NotTried })
+	return o.Empty() && !slices.ContainsFunc(o.Missing, func(m MissingImage) bool { return !m.NotTried })
 }
 
 // fates is what became of images, by their sources.
