@@ -16,6 +16,7 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/auth"
 	"github.com/airbridge-dev/airbridge/internal/catalog"
 	"github.com/airbridge-dev/airbridge/internal/cluster"
+	"github.com/airbridge-dev/airbridge/internal/engine"
 	"github.com/airbridge-dev/airbridge/internal/graph"
 	"github.com/airbridge-dev/airbridge/internal/installconfig"
 	"github.com/airbridge-dev/airbridge/internal/mirror"
@@ -333,6 +334,7 @@ var hints = []hintRow{
 	{proxied, "the proxy does not answer: check HTTPS_PROXY and HTTP_PROXY, and name registries to be reached directly in NO_PROXY"},
 	{is(syscall.ECONNREFUSED), "nothing listens there: check the host and the port"},
 	{as[*net.DNSError], "the host name cannot be resolved from here: check it, and the proxy settings"},
+	{is(engine.ErrUnsigned), "--no-signatures copies the images without what is attached to them"},
 	{lookedForSignatures, "--no-signatures copies the images without what is attached to them"},
 	{is(fs.ErrPermission), "this user may not read or write there: what a run writes belongs to who started it"},
 }

@@ -7,10 +7,7 @@ package engine
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/airbridge-dev/airbridge/internal/plan"
 	"github.com/airbridge-dev/airbridge/internal/repo"
@@ -155,60 +152,6 @@ func (r *run) openPlace(ctx context.Context, p plan.Place) error {
 	}
 	r.repos[p] = rp
 	return nil
-}
-
-// items works on all items but the last ones, then on those.
-func (r *run) items(ctx context.Context) error {
-	if err := r.wave(ctx, false); err != nil {
-		return err
-	}
-	r.holdBack()
-	if len(r.report.Failures) > 0 && !r.opts.ContinueOnError {
-		return nil
-	}
-	return r.wave(ctx, true)
-}
-
-// errStop ends a wave after a failure that is already in the report.
-var errStop = errors.New("stopped after a failed image")
-
-func (r *run) wave(ctx context.Context, last bool) error {
-	g, gctx := errgroup.WithContext(ctx)
-	g.SetLimit(r.opts.Images)
-	for i := range r.plan.Items {
-		item := &r.plan.Items[i]
-		if item.Last != last || r.held[item] {
-			continue
-		}
-		if gctx.Err() != nil {
-			break
-		}
-		g.Go(func() error { return r.item(gctx, item) })
-	}
-	err := g.Wait()
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	if errors.Is(err, errStop) {
-		return nil
-	}
-	return err
-}
-
-// holdBack reports the last items as failed whose release has failures, and all
-// of them where the run ended at the first: their components were not tried.
-func (r *run) holdBack() {
-	failures := slices.Clone(r.report.Failures)
-	for i := range r.plan.Items {
-		item := &r.plan.Items[i]
-		waits := func(f Failure) bool {
-			return !r.opts.ContinueOnError || plan.SameRelease(item.Release, f.Item.Release)
-		}
-		if item.Last && item.Todo() && slices.ContainsFunc(failures, waits) {
-			r.held[item] = true
-			r.fail(item, &repo.Error{Op: "copying", Ref: itemName(item), Err: ErrHeldBack})
-		}
-	}
 }
 
 // item copies one image to all its targets.

@@ -74,6 +74,10 @@ func (r *Report) Failed() (images, attached int) {
 // that have failed.
 var ErrHeldBack = errors.New("not written, because some of its components failed")
 
+// ErrUnsigned is the failure of an image whose signature, or something else that
+// is attached to it, has failed: it would be there without, and look complete.
+var ErrUnsigned = errors.New("not written, because what is attached to it failed")
+
 // sourceError marks an error as met while reading the source.
 type sourceError struct{ err error }
 

@@ -318,6 +318,58 @@ func TestTagsAreGuessedWhereTheListIsLong(t *testing.T) {
 	}
 }
 
+// picky is a registry that takes no signatures while it is broken.
+type picky struct {
+	repo.Registry
+	broken *bool
+}
+
+func (p picky) Repo(name string) (repo.Repo, error) {
+	r, err := p.Registry.Repo(name)
+	return pickyRepo{r, p.broken}, err
+}
+
+type pickyRepo struct {
+	repo.Repo
+	broken *bool
+}
+
+func (p pickyRepo) PutManifest(ctx context.Context, desc oci.Descriptor, body []byte, tags ...string) error {
+	if *p.broken && len(tags) > 0 && strings.HasSuffix(tags[0], ".sig") {
+		return oci.ErrDenied
+	}
+	return p.Repo.PutManifest(ctx, desc, body, tags...)
+}
+
+// An image does not come without its signature: it would look complete, and the
+// next run would not look for one. Others go on, if that is wanted.
+func TestImageWaitsForWhatIsAttached(t *testing.T) {
+	for _, goOn := range []bool{false, true} {
+		w := newWorld(t)
+		s := w.pushSigned("src.test/r/x:t", 1)
+		other := image(5, sample.AMD64)
+		w.push("src.test/r/z:t", other)
+		broken := true
+		w.hosts["dst.test"] = picky{w.host("dst.test"), &broken}
+		wishes := []Wish{wish("src.test/r/x@"+s.list.Desc.Digest.String(), "dst.test/y:t"), wish("src.test/r/z:t", "dst.test/z:t")}
+		o := CopyOptions{Plan: PlanOptions{ContinueOnError: goOn}}
+		if _, err := Copy(t.Context(), w.regs, wishes, o, w.observer()); err == nil {
+			t.Error("no error")
+		}
+		if _, err := w.open("dst.test/y").Resolve(t.Context(), repo.ByTag("t")); err == nil {
+			t.Error("the image is there without its signature")
+		}
+		if _, err := w.open("dst.test/z").Resolve(t.Context(), repo.ByTag("t")); (err == nil) != goOn {
+			t.Errorf("going on %v, the other image: %v", goOn, err)
+		}
+		broken = false
+		w.copy(o, wishes...)
+		if got := s.lacks(t.Context(), w.open("dst.test/y")); len(got) > 0 {
+			t.Errorf("there is no %v", got)
+		}
+	}
+}
+
 // down is a registry whose tags of signatures cannot be read.
 type down struct{ repo.Registry }
 
