@@ -1,9 +1,11 @@
 package mirror
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 )
 
@@ -35,7 +37,20 @@ func (o *output) finish(name string, mode os.FileMode, modified time.Time) error
 		err = os.Chtimes(o.Name(), modified, modified)
 	}
 	if err == nil {
-		err = os.Rename(o.Name(), filepath.Join(o.dir, name))
+		err = rename(o.Name(), filepath.Join(o.dir, name))
+	}
+	return err
+}
+
+// rename gives a file its name. Where that does not work, the name that it had
+// before says nothing to anybody.
+func rename(from, to string) error {
+	err := os.Rename(from, to)
+	if e, ok := errors.AsType[*os.LinkError](err); ok {
+		err = &os.PathError{Op: "write", Path: to, Err: e.Err}
+		if info, serr := os.Stat(to); serr == nil && info.IsDir() {
+			err = &os.PathError{Op: "write", Path: to, Err: syscall.EISDIR}
+		}
 	}
 	return err
 }
