@@ -318,7 +318,6 @@ var hints = []hintRow{
 	{says("507 Insufficient Storage"), "the registry's disk is full: make room there and run the same command again; what it has is not sent again"},
 	{is(oci.ErrDenied), "the account may not do this there: check its rights on that repository"},
 	{releaseNotFound, "check the name and the tag of the release image: VERSION-ARCHITECTURE, as 4.14.3-x86_64"},
-	{on(repo.SideDestination, is(oci.ErrManifestBlobUnknown)), "the registry takes no list without all of its images: leave --filter-by-os out, or choose one platform with --keep-manifest-list=false"},
 	{on(repo.SideSource, is(oci.ErrBlobUnknown)), "the source has the image, but not all of its content: check it with airbridge store verify, or copy the image there anew"},
 	{lookedUp, "check the name and the tag; image info REPOSITORY shows what there is"},
 	{on(repo.SideSource, oci.IsNotFound), "check the name and the tag; --skip-missing goes on without images that no longer exist"},
