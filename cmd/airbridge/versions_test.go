@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -15,12 +16,15 @@ import (
 // updateService is an update service with one list of releases for each
 // channel and architecture.
 type updateService struct {
+	mu     sync.Mutex
 	nodes  map[string][]map[string]any
 	status map[string]int
 	asked  []string
 }
 
 func (u *updateService) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	u.asked = append(u.asked, r.Header.Get("Accept")+" "+r.URL.RequestURI())
 	if status := u.status[key(r.URL.Query())]; status != 0 {
 		w.WriteHeader(status)
@@ -57,6 +61,8 @@ func cmdOffer(ts *testscript.TestScript, _ bool, args []string) {
 		ts.Defer(srv.Close)
 		ts.Setenv(args[0], srv.URL+"/graph")
 	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	at := args[1] + " " + args[2]
 	if status, err := strconv.Atoi(args[4]); err == nil {
 		u.status[at] = status
@@ -69,12 +75,17 @@ func cmdOffer(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 func cmdSave(ts *testscript.TestScript, _ bool, args []string) {
-	answer := services(ts)[args[0]].answer(url.Values{"channel": {args[1]}, "arch": {args[2]}})
+	u := services(ts)[args[0]]
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	answer := u.answer(url.Values{"channel": {args[1]}, "arch": {args[2]}})
 	ts.Check(os.WriteFile(ts.MkAbs(args[3]), answer, 0o600))
 }
 
 func cmdAsked(ts *testscript.TestScript, _ bool, args []string) {
 	u := services(ts)[args[0]]
+	u.mu.Lock()
+	defer u.mu.Unlock()
 	ts.Check(os.WriteFile(ts.MkAbs("asked"), []byte(strings.Join(u.asked, "\n")+"\n"), 0o600))
 	u.asked = nil
 }

@@ -72,8 +72,9 @@ func (a *App) askLine(ctx context.Context, f *os.File, known string) (string, er
 
 func (a *App) askSecret(ctx context.Context, f *os.File) (string, error) {
 	fmt.Fprint(a.Stderr, "Password: ")
+	fd := int(f.Fd()) // here: after an interrupt the file may be closed while the reader still waits
 	secret, err := typed(ctx, f, func() (string, error) {
-		secret, err := term.ReadPassword(int(f.Fd()))
+		secret, err := term.ReadPassword(fd)
 		return string(secret), err
 	})
 	fmt.Fprintln(a.Stderr)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/airbridge-dev/airbridge/internal/catalog"
@@ -24,6 +25,7 @@ const indexAt = "src.test/catalogs/index:v4.14"
 // watching notes the blobs that are opened.
 type watching struct {
 	repo.Registry
+	mu     sync.Mutex
 	opened []oci.Digest
 }
 
@@ -38,7 +40,9 @@ type watchedRepo struct {
 }
 
 func (r *watchedRepo) OpenBlob(ctx context.Context, d oci.Digest, offset int64) (io.ReadCloser, error) {
+	r.r.mu.Lock()
 	r.r.opened = append(r.r.opened, d)
+	r.r.mu.Unlock()
 	return r.Repo.OpenBlob(ctx, d, offset)
 }
 

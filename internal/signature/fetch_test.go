@@ -119,7 +119,6 @@ func TestFetchStopsAfterNine(t *testing.T) {
 func TestFetchFailures(t *testing.T) {
 	good, own := signer.New("good"), signer.New("own")
 	dead := holds(t)
-	dead.Close()
 	endless := serve(t, func(w http.ResponseWriter, _ *http.Request, _ int) {
 		chunk := make([]byte, 32<<10)
 		for {
@@ -136,7 +135,7 @@ func TestFetchFailures(t *testing.T) {
 	forbidden := serve(t, func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(http.StatusForbidden) })
 	unreachable := &signature.UnreachableError{}
 	refused := &signature.RefusedError{}
-	for name, c := range map[string]struct {
+	cases := map[string]struct {
 		stores []string
 		is     error // ErrUnsigned, ErrNoStore
 		as     any
@@ -156,7 +155,9 @@ func TestFetchFailures(t *testing.T) {
 		"no scheme":           {stores: []string{"example.com/signatures"}, as: &unreachable, text: []string{"no http, https or file"}},
 		"files elsewhere":     {stores: []string{"file://fileserver/share"}, as: &unreachable, text: []string{"another machine"}},
 		"with credentials":    {stores: []string{"ftp://user:secret@example.com/"}, as: &unreachable, text: []string{"ftp://example.com"}},
-	} {
+	}
+	dead.Close() // when no other server can get its port any more
+	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			found, err := fetch(t, given(t, good), c.stores...)
 			if err == nil || len(found.Signatures) > 0 {

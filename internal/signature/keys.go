@@ -8,6 +8,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/ProtonMail/go-crypto/openpgp/armor"
 	"github.com/ProtonMail/go-crypto/openpgp/packet"
@@ -30,10 +31,31 @@ const (
 	maxKeys = 200
 )
 
-// Keys are what signatures are verified with. The zero value has none.
+// Keys are what signatures are verified with. The zero value has none. They may
+// be used from many goroutines.
 type Keys struct {
 	trusted openpgp.EntityList
 	own     openpgp.EntityList // what only the payload vouches for
+	// inUse is held while a key is used: keys remember what they found out
+	// about themselves, and copies of Keys share them. nil while there are none.
+	inUse *sync.Mutex
+}
+
+// use reserves the keys; the function it returns lets them go.
+func (k Keys) use() (done func()) {
+	if k.inUse == nil {
+		return func() {}
+	}
+	k.inUse.Lock()
+	return k.inUse.Unlock
+}
+
+// shared returns k with a lock for its keys.
+func (k Keys) shared() Keys {
+	if k.inUse == nil {
+		k.inUse = &sync.Mutex{}
+	}
+	return k
 }
 
 // Trusted reports whether there is a key that does not rest on the payload's
@@ -47,6 +69,7 @@ func (k Keys) Empty() bool { return len(k.trusted)+len(k.own) == 0 }
 // A ring without a usable key is an error, and so is a private key, which has
 // no business here. A key given twice counts as given first.
 func (k Keys) Give(ring []byte) (Keys, error) {
+	k = k.shared()
 	keys, err := readRing(ring)
 	switch {
 	case err != nil:
@@ -66,6 +89,7 @@ func (k Keys) Give(ring []byte) (Keys, error) {
 // Carry adds the keys that a payload carries. Those with a built-in fingerprint
 // become trusted. What cannot be read adds nothing: an error tells of it.
 func (k Keys) Carry(ring []byte) (Keys, error) {
+	k = k.shared()
 	keys, err := readRing(ring)
 	for _, key := range keys {
 		if slices.Contains(redHat[:], fingerprint(key)) {

@@ -85,6 +85,7 @@ type clock = func() time.Time
 // adds nothing to a key that is trusted without it, and takes nothing away.
 // Trusted keys are asked first, so that no key of a payload can stand in for one.
 func Verify(body []byte, want oci.Digest, keys Keys, now func() time.Time) (*Signature, error) {
+	defer keys.use()()
 	s, text, err := open(body, keys.trusted, now)
 	if err == nil {
 		s.Trusted = true
