@@ -38,8 +38,6 @@ func s10(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
-	// Memory first: what a process that is started reports begins with that of
-	// the process which starts it.
 	if err := b.catalogMemory(ctx, community); err != nil {
 		return err
 	}
