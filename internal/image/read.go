@@ -71,7 +71,7 @@ func (rd reader) children(ctx context.Context, m *oci.Manifest, list oci.Digest,
 // fill reads the config, unless the manifest is an artifact whose config says
 // nothing of an image.
 func (rd reader) fill(ctx context.Context, im *Image, m *oci.Manifest) error {
-	if m.Config == nil || !isImageConfig(m.Config.MediaType) {
+	if m.Config == nil || !oci.IsImageConfig(m.Config.MediaType) {
 		im.ArtifactType = m.ArtifactType
 		return nil
 	}
@@ -81,10 +81,6 @@ func (rd reader) fill(ctx context.Context, im *Image, m *oci.Manifest) error {
 	}
 	im.Config, err = ParseConfig(body)
 	return err
-}
-
-func isImageConfig(mediaType string) bool {
-	return mediaType == oci.MediaTypeImageConfig || mediaType == oci.MediaTypeDockerConfig
 }
 
 // ReadConfig reads and verifies a config blob of at most oci.MaxManifestSize.

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/airbridge-dev/airbridge/internal/catalog"
 	"github.com/airbridge-dev/airbridge/internal/catalog/sqlite"
 )
 
@@ -126,7 +127,7 @@ func (e *ExtractedCatalog) settle(ctx context.Context) error {
 		e.Form = CatalogFiles
 		return nil
 	}
-	return indexError(e.index.At, fmt.Errorf("%w: it has no database of a catalog, and no label %s", ErrNoCatalog, labelConfigs))
+	return indexError(e.index.At, fmt.Errorf("%w: it has no database of a catalog, and no label %s", ErrNoCatalog, catalog.LabelConfigs))
 }
 
 // only is a file system of which nothing is seen but some names: what was in a

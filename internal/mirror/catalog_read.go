@@ -21,12 +21,6 @@ import (
 // OpReadCatalog is the Op of the errors of reading an index image.
 const OpReadCatalog = "reading catalog"
 
-// The labels by which the content of an index image is found (oc.md 15.2).
-const (
-	labelConfigs  = "operators.operatorframework.io.index.configs.v1"
-	labelDatabase = "operators.operatorframework.io.index.database.v1"
-)
-
 // ErrNoCatalog is the error of an image that holds no catalog.
 var ErrNoCatalog = errors.New("it holds no operator catalog")
 
@@ -129,7 +123,7 @@ func (x *Index) locate() {
 	if c := x.Image.Config; c != nil && c.Run != nil {
 		labels = c.Run.Labels
 	}
-	switch configs, database := labels[labelConfigs], labels[labelDatabase]; {
+	switch configs, database := labels[catalog.LabelConfigs], labels[catalog.LabelDatabase]; {
 	case configs != "":
 		x.Form, x.Path, x.Labelled = CatalogFiles, strings.TrimSuffix(configs, "/")+"/", true
 	case database != "":

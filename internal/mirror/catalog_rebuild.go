@@ -114,7 +114,7 @@ func (b *rebuilder) manifest(ctx context.Context, d oci.Digest, depth int) ([]by
 		return nil, errSchema1(d)
 	case m.IsIndex():
 		body, err = b.index(ctx, desc, body, m, depth)
-	case m.Config == nil || !isImageConfig(m.Config.MediaType):
+	case m.Config == nil || !oci.IsImageConfig(m.Config.MediaType):
 		return nil, nil
 	default:
 		body, err = b.image(ctx, desc, body, m)
@@ -123,10 +123,6 @@ func (b *rebuilder) manifest(ctx context.Context, d oci.Digest, depth int) ([]by
 		b.out.putManifest(m.MediaType, body)
 	}
 	return body, err
-}
-
-func isImageConfig(mediaType string) bool {
-	return mediaType == oci.MediaTypeImageConfig || mediaType == oci.MediaTypeDockerConfig
 }
 
 func (b *rebuilder) image(ctx context.Context, desc oci.Descriptor, body []byte, m *oci.Manifest) ([]byte, error) {

@@ -183,7 +183,7 @@ func checkRebuiltImage(t *testing.T, rp repo.Repo, m *oci.Manifest, original *sa
 		t.Fatal(err)
 	}
 	labels := config.Config.Labels
-	if labels[labelConfigs] != "/configs" || labels[labelDatabase] != "" || labels["org.opencontainers.image.base.digest"] != original.Desc.Digest.String() {
+	if labels[catalog.LabelConfigs] != "/configs" || labels[catalog.LabelDatabase] != "" || labels["org.opencontainers.image.base.digest"] != original.Desc.Digest.String() {
 		t.Errorf("labels %v", labels)
 	}
 	if n := len(m.Layers); len(config.RootFS.DiffIDs) != n || len(config.History) != n || config.History[n-1].Created == "" {

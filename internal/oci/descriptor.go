@@ -41,6 +41,12 @@ func IsIndex(mediaType string) bool {
 	return mediaType == MediaTypeImageIndex || mediaType == MediaTypeDockerList
 }
 
+// IsImageConfig reports whether mediaType is that of the config of an image that
+// can be run, OCI's or Docker's. Artifacts have others.
+func IsImageConfig(mediaType string) bool {
+	return mediaType == MediaTypeImageConfig || mediaType == MediaTypeDockerConfig
+}
+
 // IsManifest reports whether mediaType is one that manifests have.
 func IsManifest(mediaType string) bool {
 	return IsIndex(mediaType) || IsSchema1(mediaType) ||
