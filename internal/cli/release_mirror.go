@@ -103,7 +103,10 @@ func (f *releaseMirrorFlags) check(args []string) error {
 	case len(args) == 0 && f.from == "":
 		return usagef("must specify a release image with --from")
 	case f.toImageStream != "":
-		return usagef("--to-image-stream needs a cluster, which is not contacted: mirror with --to and import from there")
+		return &hinted{
+			usagef("--to-image-stream needs a cluster, which is not contacted"),
+			"mirror with --to; the release's file image-references is its image stream, to be applied where the cluster is: adm release extract --file=image-references RELEASE_IMAGE | oc apply -n NAMESPACE -f -",
+		}
 	case f.overwrite && !f.applySignature:
 		return usagef("--overwrite is only valid when --apply-release-image-signature is specified")
 	case f.to == "" && f.dirs.to == "" && !f.toMirror:
