@@ -6,9 +6,7 @@ import (
 	"strings"
 
 	"github.com/airbridge-dev/airbridge/internal/cluster"
-	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/ref"
-	"github.com/airbridge-dev/airbridge/internal/repo"
 )
 
 // NoComponentsError says that a release's components are not beside its image.
@@ -72,16 +70,4 @@ func ReadMirrored(ctx context.Context, regs *Registries, image ref.Ref, reposito
 	m.OriginUnknown = sources[0] == p.Components[0].From.Repository()
 	m.Sources = cluster.MirrorSources(sources, append(holding, image))
 	return m, nil
-}
-
-// repositoryHas reports whether a repository has an image.
-func repositoryHas(ctx context.Context, regs *Registries, at ref.Ref, digest oci.Digest) (bool, error) {
-	rp, err := openSource(ctx, regs, at)
-	if err == nil {
-		_, err = rp.Resolve(ctx, repo.ByDigest(digest))
-	}
-	if err != nil && !oci.IsNotFound(err) {
-		return false, sourceError(at.WithDigest(digest), err)
-	}
-	return err == nil, nil
 }

@@ -77,14 +77,22 @@ func besides(ctx context.Context, regs *Registries, p *release.Payload, from ref
 	if len(p.Components) == 0 || p.Components[0].From.Repository().Canonical() == from.Repository().Canonical() {
 		return ref.Ref{}
 	}
-	rp, err := openSource(ctx, regs, from)
-	if err != nil {
-		return ref.Ref{}
-	}
-	if _, err := rp.Resolve(ctx, repo.ByDigest(p.Components[0].From.Digest)); err != nil {
+	if has, _ := repositoryHas(ctx, regs, from, p.Components[0].From.Digest); !has {
 		return ref.Ref{}
 	}
 	return from.Repository()
+}
+
+// repositoryHas reports whether a repository has an image.
+func repositoryHas(ctx context.Context, regs *Registries, at ref.Ref, digest oci.Digest) (bool, error) {
+	rp, err := openSource(ctx, regs, at)
+	if err == nil {
+		_, err = rp.Resolve(ctx, repo.ByDigest(digest))
+	}
+	if err != nil && !oci.IsNotFound(err) {
+		return false, sourceError(at.WithDigest(digest), err)
+	}
+	return err == nil, nil
 }
 
 // MirroredRelease is a release that a copy from a medium brought to a registry
@@ -147,10 +155,6 @@ func isBeside(ctx context.Context, regs *Registries, w Wish) bool {
 	if w.Beside.IsZero() {
 		return false
 	}
-	rp, err := openSource(ctx, regs, w.Beside)
-	if err != nil {
-		return false
-	}
-	_, err = rp.Resolve(ctx, repo.ByDigest(w.Source.Digest))
-	return err == nil
+	has, _ := repositoryHas(ctx, regs, w.Beside, w.Source.Digest)
+	return has
 }

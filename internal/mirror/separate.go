@@ -8,7 +8,6 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/plan"
 	"github.com/airbridge-dev/airbridge/internal/ref"
 	"github.com/airbridge-dev/airbridge/internal/release"
-	"github.com/airbridge-dev/airbridge/internal/repo"
 )
 
 // ErrNoRelease says that a repository was given for release images, and that
@@ -115,10 +114,6 @@ func onMedium(ctx context.Context, regs *Registries, p *release.Payload, own ref
 }
 
 func hasComponent(ctx context.Context, regs *Registries, at ref.Ref, c release.Component) bool {
-	rp, err := openSource(ctx, regs, at)
-	if err != nil {
-		return false
-	}
-	_, err = rp.Resolve(ctx, repo.ByDigest(c.From.Digest))
-	return err == nil
+	has, _ := repositoryHas(ctx, regs, at, c.From.Digest)
+	return has
 }
