@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/airbridge-dev/airbridge/internal/spelling"
 )
 
 // shelf is one package of a catalog with all that belongs to it.
@@ -153,7 +155,7 @@ func nearest(name string, names []string) []string {
 	}
 	var found []near
 	for _, n := range names {
-		far := distance(name, n)
+		far := spelling.Distance(name, n)
 		if strings.Contains(n, name) || strings.Contains(name, n) {
 			far = 0
 		}
@@ -167,32 +169,4 @@ func nearest(name string, names []string) []string {
 		out = append(out, n.name)
 	}
 	return out
-}
-
-// maxDistance bounds the names that are compared letter by letter, in bytes.
-const maxDistance = 200
-
-// distance returns how many letters have to be added, dropped or changed to make
-// one name of the other.
-func distance(a, b string) int {
-	if len(a) > maxDistance || len(b) > maxDistance {
-		return max(len(a), len(b))
-	}
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

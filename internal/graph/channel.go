@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/blang/semver/v4"
+
+	"github.com/airbridge-dev/airbridge/internal/spelling"
 )
 
 // minor is the part of a version that channels are named after: 4.14.
@@ -74,7 +76,9 @@ const maxNamed = 4
 // nearestChannels chooses from names those that look most like a channel.
 func nearestChannels(channel string, names []string) []string {
 	out := slices.Clone(names)
-	slices.SortStableFunc(out, func(a, b string) int { return cmp.Compare(distance(channel, a), distance(channel, b)) })
+	slices.SortStableFunc(out, func(a, b string) int {
+		return cmp.Compare(spelling.Distance(channel, a), spelling.Distance(channel, b))
+	})
 	out = out[:min(len(out), maxNamed)]
 	slices.SortFunc(out, compareChannels)
 	return out
@@ -92,25 +96,4 @@ func nearestVersions(v semver.Version, releases []Node) []string {
 		out = append(out, n.Version)
 	}
 	return slices.Compact(out)
-}
-
-// distance is how many letters have to be changed to make one word the other.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, diagonal+1)
-		}
-	}
-	return row[len(b)]
 }

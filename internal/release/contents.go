@@ -10,6 +10,7 @@ import (
 
 	"github.com/airbridge-dev/airbridge/internal/image"
 	"github.com/airbridge-dev/airbridge/internal/repo"
+	"github.com/airbridge-dev/airbridge/internal/rootfs"
 )
 
 // maxKept is how many bytes of payload files are held at once. A real release has
@@ -59,7 +60,7 @@ func (k *kept) add(name string, content []byte) error {
 		return nil
 	}
 	if k.size += len(content); k.size > maxKept {
-		return fmt.Errorf("%w: the payload has files of more than %d bytes", errLimit, maxKept)
+		return fmt.Errorf("%w: the payload has files of more than %d bytes", rootfs.ErrLimit, maxKept)
 	}
 	if k.manifests == nil {
 		k.manifests, k.others = map[string][]byte{}, map[string][]byte{}

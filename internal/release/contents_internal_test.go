@@ -3,6 +3,8 @@ package release
 import (
 	"errors"
 	"testing"
+
+	"github.com/airbridge-dev/airbridge/internal/rootfs"
 )
 
 // What is held of a payload is bounded, over all its layers.
@@ -15,7 +17,7 @@ func TestKeptIsBounded(t *testing.T) {
 		t.Error(err, k.others)
 	}
 	for _, name := range []string{"b.json", "more.txt"} {
-		if err := k.clone().add(name, []byte("x")); !errors.Is(err, errLimit) {
+		if err := k.clone().add(name, []byte("x")); !errors.Is(err, rootfs.ErrLimit) {
 			t.Error(name, err)
 		}
 	}

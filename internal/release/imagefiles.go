@@ -13,6 +13,7 @@ import (
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/repo"
+	"github.com/airbridge-dev/airbridge/internal/rootfs"
 )
 
 // streamed are the limits of files that are passed on and not held: the layers
@@ -94,7 +95,7 @@ type want struct {
 // follow makes the next pass look elsewhere.
 func (w *want) follow(to string, top int) error {
 	if w.links++; w.links > maxLinks {
-		return fmt.Errorf("%w: %s is behind more than %d links", errLimit, w.asked, maxLinks)
+		return fmt.Errorf("%w: %s is behind more than %d links", rootfs.ErrLimit, w.asked, maxLinks)
 	}
 	w.path, w.top, w.state, w.hidden, w.dirs = to, top, linked, false, nil
 	return nil
@@ -158,7 +159,7 @@ func (s *fileSearch) layer(ctx context.Context, desc oci.Descriptor, scan *layer
 		return n, err
 	})
 	err = scan.read(until(ctx, counted))
-	if _, ours := errors.AsType[*foundError](err); ours || errors.Is(err, errLimit) {
+	if _, ours := errors.AsType[*foundError](err); ours || errors.Is(err, rootfs.ErrLimit) {
 		return fmt.Errorf("layer %s: %w", desc.Digest, err)
 	}
 	if _, corrupt := io.Copy(io.Discard, until(ctx, counted)); corrupt != nil {
@@ -194,23 +195,11 @@ type layerScan struct {
 
 // read goes through the archive until nothing more is to be learnt from it.
 func (s *layerScan) read(r io.Reader) error {
-	plain, err := decompress(r)
-	if err != nil {
-		return err
-	}
-	defer plain.Close()
-	entries := tar.NewReader(&budget{plain, streamed.layer})
-	for n := 0; s.open(); n++ {
-		h, err := entries.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("reading layer: %w", err)
-		case n == streamed.entries:
-			return fmt.Errorf("%w: the layer has more than %d entries", errLimit, n)
+	for e, err := range rootfs.Entries(r, rootfs.ArchiveLimits{Bytes: streamed.layer, Entries: streamed.entries}) {
+		if err != nil {
+			return err
 		}
-		if err := s.entry(h, entries); err != nil {
+		if err := s.entry(e.Header, e.Content); err != nil || !s.open() {
 			return err
 		}
 	}
@@ -279,7 +268,7 @@ func (s *layerScan) here(w *want, h *tar.Header, content io.Reader) error {
 // takes it, who may only be passing it on.
 func (s *layerScan) hand(w *want, h *tar.Header, content io.Reader) error {
 	if h.Size > streamed.file {
-		return fmt.Errorf("%w: %s has %d bytes, more than %d", errLimit, w.asked, h.Size, streamed.file)
+		return fmt.Errorf("%w: %s has %d bytes, more than %d", rootfs.ErrLimit, w.asked, h.Size, streamed.file)
 	}
 	var broken error
 	watched := readFunc(func(p []byte) (int, error) {

@@ -2,16 +2,12 @@ package release
 
 import (
 	"archive/tar"
-	"bufio"
-	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"path"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
+	"github.com/airbridge-dev/airbridge/internal/rootfs"
 )
 
 // limits bound what a layer may make us read.
@@ -26,16 +22,10 @@ type limits struct {
 // 650 files, of 120 KB at most, in a layer of 5 MB.
 var standard = limits{file: 64 << 20, layer: maxLayer, entries: 1000000, files: 10000}
 
-const (
-	maxLayer  = 2 << 30  // bytes in one layer, also as it is stored
-	maxWindow = 64 << 20 // bytes that zstd may look back
-)
+const maxLayer = 2 << 30 // bytes in one layer, also as it is stored
 
 // directory is where a release image keeps its payload (oc.md 11).
 const directory = "release-manifests/"
-
-// errLimit is what a layer gets that is made to exhaust us.
-var errLimit = errors.New("limit exceeded")
 
 // ReadLayer reads a layer (a tar archive, plain or compressed with gzip or
 // zstd, which is found out from its first bytes) and shows the payload files in
@@ -48,27 +38,16 @@ func ReadLayer(r io.Reader, visit func(name string, content []byte) error) error
 }
 
 func (l limits) readLayer(r io.Reader, visit func(name string, content []byte) error) error {
-	plain, err := decompress(r)
-	if err != nil {
-		return err
-	}
-	defer plain.Close()
-	entries := tar.NewReader(&budget{plain, l.layer})
 	seen := map[string]bool{}
-	for n := 0; ; n++ {
-		header, err := entries.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("reading layer: %w", err)
-		case n == l.entries:
-			return fmt.Errorf("%w: the layer has more than %d entries", errLimit, n)
+	for e, err := range rootfs.Entries(r, rootfs.ArchiveLimits{Bytes: l.layer, Entries: l.entries}) {
+		if err != nil {
+			return err
 		}
-		if err := l.entry(entries, header, seen, visit); err != nil {
+		if err := l.entry(e.Content, e.Header, seen, visit); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 // entry shows one entry if it is a payload file.
@@ -102,53 +81,13 @@ func payloadName(h *tar.Header) (string, bool) {
 func (l limits) check(h *tar.Header, seen map[string]bool, name string) error {
 	switch {
 	case h.Size > l.file:
-		return fmt.Errorf("%w: %.300s has %d bytes, more than %d", errLimit, h.Name, h.Size, l.file)
+		return fmt.Errorf("%w: %.300s has %d bytes, more than %d", rootfs.ErrLimit, h.Name, h.Size, l.file)
 	case len(name) > 255:
-		return fmt.Errorf("%w: %.300s has a name of more than 255 bytes", errLimit, h.Name)
+		return fmt.Errorf("%w: %.300s has a name of more than 255 bytes", rootfs.ErrLimit, h.Name)
 	case len(seen) == l.files:
-		return fmt.Errorf("%w: the layer has more than %d payload files", errLimit, l.files)
+		return fmt.Errorf("%w: the layer has more than %d payload files", rootfs.ErrLimit, l.files)
 	case seen[name]:
 		return fmt.Errorf("%s is in the layer twice", h.Name)
 	}
 	return nil
-}
-
-// decompress undoes what the first bytes tell.
-func decompress(r io.Reader) (io.ReadCloser, error) {
-	buffered := bufio.NewReader(r)
-	magic, err := buffered.Peek(4)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("reading layer: %w", err)
-	}
-	switch {
-	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
-		z, err := gzip.NewReader(buffered)
-		if err != nil {
-			return nil, fmt.Errorf("reading layer: %w", err)
-		}
-		return z, nil
-	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		z, err := zstd.NewReader(buffered, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
-		if err != nil {
-			return nil, fmt.Errorf("reading layer: %w", err)
-		}
-		return z.IOReadCloser(), nil
-	}
-	return io.NopCloser(buffered), nil
-}
-
-// budget fails a reader that gives more than so many bytes.
-type budget struct {
-	r    io.Reader
-	left int64
-}
-
-// Read implements io.Reader.
-func (b *budget) Read(p []byte) (int, error) {
-	if b.left == 0 {
-		return 0, fmt.Errorf("%w: the layer unpacks to too many bytes", errLimit)
-	}
-	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
-	b.left -= int64(n)
-	return n, err
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/image"
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/repo"
+	"github.com/airbridge-dev/airbridge/internal/rootfs"
 )
 
 // Names of the payload files that every release has (oc.md 11).
@@ -135,7 +136,7 @@ func (rd *reader) readConfig(ctx context.Context, config *oci.Descriptor) (*imag
 // layer was read to its end and has its digest: a part cannot be verified.
 func (rd *reader) layer(ctx context.Context, desc oci.Descriptor, found *files) error {
 	if desc.Size > maxLayer {
-		return fmt.Errorf("layer %s has %d bytes: %w", desc.Digest, desc.Size, errLimit)
+		return fmt.Errorf("layer %s has %d bytes: %w", desc.Digest, desc.Size, rootfs.ErrLimit)
 	}
 	content, err := rd.open(ctx, desc)
 	if err != nil {
@@ -144,7 +145,7 @@ func (rd *reader) layer(ctx context.Context, desc oci.Descriptor, found *files) 
 	defer content.Close()
 	upper := found.under()
 	err = ReadLayer(until(ctx, content), upper.add)
-	if errors.Is(err, errLimit) {
+	if errors.Is(err, rootfs.ErrLimit) {
 		return fmt.Errorf("layer %s: %w", desc.Digest, err) // reading on is what it wants
 	}
 	// What is wrong with the content explains what is wrong with the archive.

@@ -2,8 +2,6 @@ package rootfs
 
 import (
 	"archive/tar"
-	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,15 +9,9 @@ import (
 	"path"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/repo"
 )
-
-// maxWindow is how many bytes zstd may look back.
-const maxWindow = 64 << 20
 
 type linkKind int
 
@@ -72,7 +64,7 @@ func (r *Reader) scan(ctx context.Context, desc oci.Descriptor, visit func(heade
 	r.total += desc.Size
 	counted := &counter{ctx: ctx, r: r, content: content}
 	err = r.archive(counted, visit)
-	if _, ours := errors.AsType[*writeError](err); ours || errors.Is(err, errLimit) {
+	if _, ours := errors.AsType[*writeError](err); ours || errors.Is(err, ErrLimit) {
 		return fmt.Errorf("layer %s: %w", desc.Digest, err)
 	}
 	if _, corrupt := io.Copy(io.Discard, counted); corrupt != nil {
@@ -105,70 +97,19 @@ func (c *counter) Read(p []byte) (int, error) {
 }
 
 func (r *Reader) archive(content io.Reader, visit func(header, io.Reader) error) error {
-	plain, err := decompress(content)
-	if err != nil {
-		return err
-	}
-	defer plain.Close()
-	entries := tar.NewReader(&budget{plain, r.limits.layer})
-	for n := 0; ; n++ {
-		h, err := entries.Next()
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil
-		case err != nil:
-			return fmt.Errorf("reading layer: %w", err)
-		case n == r.limits.entries:
-			return fmt.Errorf("%w: the layer has more than %d entries", errLimit, n)
+	for e, err := range Entries(content, ArchiveLimits{r.limits.layer, r.limits.entries}) {
+		if err != nil {
+			return err
 		}
-		entry, ok := newHeader(h)
+		entry, ok := newHeader(e.Header)
 		if !ok {
 			continue
 		}
-		if err := visit(entry, entries); err != nil {
+		if err := visit(entry, e.Content); err != nil {
 			return err
 		}
 	}
-}
-
-// decompress undoes what the first bytes tell.
-func decompress(r io.Reader) (io.ReadCloser, error) {
-	buffered := bufio.NewReaderSize(r, 64<<10)
-	magic, err := buffered.Peek(4)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("reading layer: %w", err)
-	}
-	switch {
-	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}):
-		z, err := gzip.NewReader(buffered)
-		if err != nil {
-			return nil, fmt.Errorf("reading layer: %w", err)
-		}
-		return z, nil
-	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
-		z, err := zstd.NewReader(buffered, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
-		if err != nil {
-			return nil, fmt.Errorf("reading layer: %w", err)
-		}
-		return z.IOReadCloser(), nil
-	}
-	return io.NopCloser(buffered), nil
-}
-
-// budget fails a reader that gives more than so many bytes.
-type budget struct {
-	r    io.Reader
-	left int64
-}
-
-// Read implements io.Reader.
-func (b *budget) Read(p []byte) (int, error) {
-	if b.left == 0 {
-		return 0, fmt.Errorf("%w: the layer unpacks to too many bytes", errLimit)
-	}
-	n, err := b.r.Read(p[:min(int64(len(p)), b.left)])
-	b.left -= int64(n)
-	return n, err
+	return nil
 }
 
 // entryName returns a path relative to the root of the image, "." for the root.

@@ -54,9 +54,16 @@ func TestLimits(t *testing.T) {
 		}
 		r := &Reader{Source: blob{content: plain.Bytes()}, Layers: []oci.Descriptor{desc}, limits: c.l}
 		err = r.Extract(t.Context(), "c", root)
-		if c.ok && err != nil || !c.ok && !errors.Is(err, errLimit) {
+		if c.ok && err != nil || !c.ok && !errors.Is(err, ErrLimit) {
 			t.Errorf("%s: %v", name, err)
 		}
 		root.Close()
+	}
+}
+
+func TestBudgetIsExact(t *testing.T) {
+	got, err := io.ReadAll(&budget{bytes.NewReader(make([]byte, 100)), 99})
+	if len(got) != 99 || !errors.Is(err, ErrLimit) {
+		t.Errorf("%d bytes, %v", len(got), err)
 	}
 }

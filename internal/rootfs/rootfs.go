@@ -21,9 +21,6 @@ import (
 // ErrNotThere is the error of a path that the image does not have.
 var ErrNotThere = errors.New("the image does not have it")
 
-// errLimit is what an image gets that is made to exhaust us.
-var errLimit = errors.New("limit exceeded")
-
 // limits bound what an image may make us read and write.
 type limits struct {
 	layer   int64 // bytes in one layer, unpacked
@@ -136,7 +133,7 @@ func (t *tree) read() error {
 			return t.follow()
 		}
 		if t.r.links++; t.r.links > t.r.limits.links {
-			return fmt.Errorf("%w: /%s is behind too many links", errLimit, t.path)
+			return fmt.Errorf("%w: /%s is behind too many links", ErrLimit, t.path)
 		}
 		if t.at == "" && !t.only {
 			t.at = path.Base(t.path)
@@ -286,7 +283,7 @@ func (t *tree) addLink(h header) error {
 	}
 	t.links[h.name] = l
 	if len(t.links) > t.r.limits.files {
-		return fmt.Errorf("%w: the image has more than %d links at /%s", errLimit, t.r.limits.files, t.path)
+		return fmt.Errorf("%w: the image has more than %d links at /%s", ErrLimit, t.r.limits.files, t.path)
 	}
 	return nil
 }
@@ -312,7 +309,7 @@ func (t *tree) follow() error {
 			continue // a link to a directory
 		}
 		if t.r.links++; t.r.links > t.r.limits.links {
-			return fmt.Errorf("%w: more than %d links lead out of /%s", errLimit, t.r.limits.links, t.path)
+			return fmt.Errorf("%w: more than %d links lead out of /%s", ErrLimit, t.r.limits.links, t.path)
 		}
 		sub := &tree{r: t.r, ctx: t.ctx, path: l.target, root: t.root, at: t.place(l.name), top: l.layers, only: true}
 		if err := sub.read(); err != nil {

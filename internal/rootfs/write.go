@@ -43,9 +43,9 @@ func (r *Reader) spend(size int64) error {
 	r.bytes += size
 	switch {
 	case r.files > r.limits.files:
-		return fmt.Errorf("%w: more than %d files", errLimit, r.limits.files)
+		return fmt.Errorf("%w: more than %d files", ErrLimit, r.limits.files)
 	case r.bytes > r.limits.bytes:
-		return fmt.Errorf("%w: the files have more than %d bytes", errLimit, r.limits.bytes)
+		return fmt.Errorf("%w: the files have more than %d bytes", ErrLimit, r.limits.bytes)
 	}
 	return nil
 }
