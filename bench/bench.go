@@ -16,9 +16,10 @@ import (
 // the programs, and what was found out about peers.
 type bench struct {
 	config
-	self   string // this program, for the floor
-	load   *load
-	source *peer.Server
+	self    string // this program, for the floor
+	load    *load
+	source  *peer.Server
+	targets *targets
 
 	peers []contender // each at its best setting; nil until bestPeers
 }
@@ -28,7 +29,7 @@ func open(ctx context.Context, c config) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{config: c, self: self}
+	b := &bench{config: c, self: self, targets: &targets{scratch: c.scratch}}
 	if b.load, err = openLoad(ctx, c.cache, sample.BenchLoad); err != nil {
 		return nil, err
 	}
@@ -84,23 +85,26 @@ func dockerServer(_ *bench, dir string) (server, error) {
 	return server{addr: s.Addr, pid: s.PID, stop: s.Stop}, nil
 }
 
-// once runs a contender on a fresh target, which is removed afterwards.
+// once runs a contender on a fresh target, which is emptied afterwards.
 func (b *bench) once(ctx context.Context, c contender) (usage, error) {
-	dir, err := os.MkdirTemp(b.scratch, "target-")
+	dir, err := b.targets.fresh()
 	if err != nil {
 		return usage{}, err
 	}
-	defer os.RemoveAll(dir)
+	u, err := b.onTarget(ctx, c, dir)
+	if err != nil {
+		return u, fmt.Errorf("%s: %w", c.name, err)
+	}
+	return u, empty(dir)
+}
+
+func (b *bench) onTarget(ctx context.Context, c contender, dir string) (usage, error) {
 	s, err := c.to(b, dir)
 	if err != nil {
 		return usage{}, err
 	}
 	defer s.stop()
-	u, err := b.onPlace(ctx, c, place{dir: dir, addr: s.addr}, s.pid)
-	if err != nil {
-		return u, fmt.Errorf("%s: %w", c.name, err)
-	}
-	return u, nil
+	return b.onPlace(ctx, c, place{dir: dir, addr: s.addr}, s.pid)
 }
 
 func (b *bench) onPlace(ctx context.Context, c contender, p place, receiverPID int) (usage, error) {

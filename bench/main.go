@@ -88,7 +88,7 @@ func run(ctx context.Context, args []string) error {
 			continue
 		}
 		fmt.Printf("\n## %s %s\n\n", w.name, w.what)
-		if err := w.run(ctx, b); err != nil {
+		if err := errors.Join(w.run(ctx, b), b.targets.forget()); err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/store/cas"
 )
 
-// buffers holds pieces of 128 KiB that content is copied through.
 // buffer is what content is copied through: large enough that calls of the
 // system cost little beside hashing, small enough to have many.
 type buffer [128 << 10]byte

@@ -140,24 +140,32 @@ func (d *disk) ReadDir(name string) ([]fs.DirEntry, error) {
 
 // Rename implements FS.
 func (d *disk) Rename(oldName, newName string) error {
-	return d.two("rename", oldName, newName, d.root.Rename)
+	return d.two("rename", oldName, newName, renameAt, d.root.Rename)
 }
 
 // Link implements FS.
 func (d *disk) Link(oldName, newName string) error {
-	return d.two("link", oldName, newName, d.root.Link)
+	return d.two("link", oldName, newName, linkAt, d.root.Link)
 }
 
-func (d *disk) two(op, oldName, newName string, do func(oldName, newName string) error) error {
-	from, err := d.inDir(op, oldName)
+// two acts on two names: between the directories they lie in where the kernel
+// opens those and checks them in one call, else part by part.
+func (d *disk) two(op, oldName, newName string, act between, portable func(oldName, newName string) error) error {
+	from, err := localize(op, oldName)
 	if err != nil {
-		return err
+		return d.place(err)
 	}
-	to, err := d.inDir(op, newName)
+	to, err := localize(op, newName)
 	if err != nil {
-		return err
+		return d.place(err)
 	}
-	return d.place(do(from, to))
+	if err := d.between(op, from, to, act); !errors.Is(err, errors.ErrUnsupported) {
+		return d.place(err)
+	}
+	if err := errors.Join(d.plain(filepath.Dir(from)), d.plain(filepath.Dir(to))); err != nil {
+		return d.place(err)
+	}
+	return d.place(portable(from, to))
 }
 
 // Symlink implements FS.

@@ -96,3 +96,51 @@ func (d *disk) beneath(local string, flag int) (int, error) {
 		return fd, nil
 	}
 }
+
+// between is a call on two names, each below an open directory.
+type between func(fromDir int, from string, toDir int, to string) error
+
+func renameAt(fromDir int, from string, toDir int, to string) error {
+	return unix.Renameat(fromDir, from, toDir, to)
+}
+
+func linkAt(fromDir int, from string, toDir int, to string) error {
+	return unix.Linkat(fromDir, from, toDir, to, 0)
+}
+
+// between opens the directories of two names, no part of which is a link, and
+// acts below them. Errors are of type *os.LinkError, but for ErrLink, which
+// names the directory.
+func (d *disk) between(op, from, to string, act between) error {
+	err := d.within(from, func(fromDir int, from string) error {
+		return d.within(to, func(toDir int, to string) error {
+			return uninterrupted(func() error { return act(fromDir, from, toDir, to) })
+		})
+	})
+	if err == nil || errors.Is(err, ErrLink) || errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		err = p.Err
+	}
+	return &os.LinkError{Op: op, Old: from, New: to, Err: err}
+}
+
+// within calls do with the directory that a name lies in, open.
+func (d *disk) within(local string, do func(dir int, base string) error) error {
+	dir, err := d.beneath(filepath.Dir(local), unix.O_PATH|unix.O_DIRECTORY)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(dir) // nothing was written through it
+	return do(dir, filepath.Base(local))
+}
+
+// uninterrupted repeats a call that a signal ended.
+func uninterrupted(call func() error) error {
+	for {
+		if err := call(); err != unix.EINTR {
+			return err
+		}
+	}
+}

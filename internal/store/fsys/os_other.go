@@ -3,6 +3,7 @@
 package fsys
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -36,3 +37,10 @@ func (d *disk) lstat(local string) (fs.FileInfo, error) {
 }
 
 func (d *disk) plain(local string) error { return d.walk(local) }
+
+// between stands for calls that this system does not offer.
+type between struct{}
+
+var renameAt, linkAt between
+
+func (d *disk) between(string, string, string, between) error { return errors.ErrUnsupported }

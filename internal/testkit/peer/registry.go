@@ -102,6 +102,7 @@ func writeConfig(work string, o RegistryOptions) (string, error) {
 	text := fmt.Sprintf(`version: 0.1
 log: {level: info, accesslog: {disabled: true}}
 storage:
+  cache: {blobdescriptor: inmemory}
   filesystem: {rootdirectory: %q, maxthreads: 100}
   delete: {enabled: true}
   maintenance: {uploadpurging: {enabled: false}, readonly: {enabled: %t}}
