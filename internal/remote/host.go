@@ -20,11 +20,12 @@ type host struct {
 	name string
 	gate *limiter
 
-	flight flight[*link] // the ping under way
-	sides  flight[*link]
-	tokens flight[*token] // token requests under way
-	bytes  bytesMoved
-	lists  chan struct{} // held while a list of referrers is changed
+	flight  flight[*link] // the ping under way
+	sides   flight[*link]
+	tokens  flight[*token] // token requests under way
+	denials *denials
+	bytes   bytesMoved
+	lists   chan struct{} // held while a list of referrers is changed
 
 	mu         sync.Mutex
 	link       *link            // nil until a ping got through
@@ -44,7 +45,10 @@ type host struct {
 type bytesMoved struct{ received, sent atomic.Int64 }
 
 func newHost(c *Client, name string) *host {
-	h := &host{c: c, name: name, cache: map[string]*token{}, sideLinks: map[string]*link{}, lists: make(chan struct{}, 1), gate: newLimiter(c.o.MaxPerRegistry, c.o.Now)}
+	h := &host{
+		c: c, name: name, cache: map[string]*token{}, sideLinks: map[string]*link{}, denials: newDenials(),
+		lists: make(chan struct{}, 1), gate: newLimiter(c.o.MaxPerRegistry, c.o.Now),
+	}
 	h.internal.Store(internalName(name))
 	return h
 }

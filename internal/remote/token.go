@@ -59,10 +59,18 @@ func (h *host) authorization(ctx context.Context, l *link, s scope) (*token, err
 		if t := h.cached(s); t != nil {
 			return t, nil
 		}
-		t, err := h.fetchToken(ctx, l, c, s)
+		cred, err := h.c.o.Credentials.For(ctx, h.name, s.repo)
+		if err != nil {
+			return nil, err
+		}
+		if err := h.denials.find(s, cred); err != nil {
+			return nil, err
+		}
+		t, err := h.fetchToken(ctx, l, tokenRequest{c: c, s: s, cred: cred})
 		if err == nil {
 			h.keep(s, t)
 		}
+		h.denials.learn(s, cred, err)
 		return t, err
 	})
 }
@@ -118,24 +126,21 @@ func (h *host) forget(t *token) {
 // fetchToken asks the token service that the registry named (Docker Registry
 // v2 authentication: token specification, and its OAuth2 form for identity
 // tokens).
-func (h *host) fetchToken(ctx context.Context, l *link, c challenge, s scope) (*token, error) {
-	realm, err := url.Parse(c.params["realm"])
+func (h *host) fetchToken(ctx context.Context, l *link, r tokenRequest) (*token, error) {
+	realm, err := url.Parse(r.c.params["realm"])
 	if err != nil || realm.Host == "" {
 		return nil, fmt.Errorf("%s names no usable token service", h.name)
 	}
 	if realm.Scheme != "https" && (realm.Scheme != "http" || l.scheme != "http") {
 		return nil, fmt.Errorf("%s wants credentials sent to %s: refused, it is not https", h.name, redact(realm))
 	}
-	cred, err := h.c.o.Credentials.For(ctx, h.name, s.repo)
-	if err != nil {
-		return nil, err
-	}
+	r.realm = realm
 	service, err := h.linkFor(ctx, l, realm)
 	if err != nil {
 		return nil, err
 	}
 	for try := 1; ; try++ {
-		t, err := h.askService(ctx, service, tokenRequest{realm, c, s, cred})
+		t, err := h.askService(ctx, service, r)
 		if err == nil || giveUp(ctx, try, err) {
 			return t, err
 		}
