@@ -20,7 +20,7 @@ func s4(ctx context.Context, b *bench) error {
 		return err
 	}
 	fill := func(ctx context.Context, p place) error {
-		_, err := measured(ctx, b.floor(b.source.Addr, p.addr), p.dir)
+		_, err := measured(ctx, b.floor(b.source.addr, p.addr), p.dir)
 		return err
 	}
 	var contenders []contender
@@ -40,12 +40,12 @@ func s4(ctx context.Context, b *bench) error {
 		}
 		contenders = append(contenders, again)
 	}
-	tags := b.toRegistry("airbridge, again, by tag", dockerServer, b.source.Addr+"/"+repository+":*")
+	tags := b.toRegistry("airbridge, again, by tag", dockerServer, b.source.addr+"/"+repository+":*")
 	tags.prepare = fill
 	pinned := contender{
 		name: "airbridge, again, pinned by digest", to: dockerServer,
 		prepare: func(ctx context.Context, p place) error {
-			if err := b.writeMapping(p, b.source.Addr, p.addr); err != nil {
+			if err := b.writeMapping(p, b.source.addr, p.addr); err != nil {
 				return err
 			}
 			return fill(ctx, p)
@@ -74,7 +74,7 @@ func s4(ctx context.Context, b *bench) error {
 
 // countAgain counts the requests of a run that has nothing to do.
 func (b *bench) countAgain(ctx context.Context) error {
-	source, err := count(b.source.Addr)
+	source, err := count(b.source.addr)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (b *bench) countAgain(ctx context.Context) error {
 	c := contender{
 		name: "counting", to: dockerServer,
 		prepare: func(ctx context.Context, p place) error {
-			if _, err := measured(ctx, b.floor(b.source.Addr, p.addr), p.dir); err != nil {
+			if _, err := measured(ctx, b.floor(b.source.addr, p.addr), p.dir); err != nil {
 				return err
 			}
 			if destination, err = count(p.addr); err != nil {

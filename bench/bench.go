@@ -18,7 +18,7 @@ type bench struct {
 	config
 	self    string // this program, for the floor
 	load    *load
-	source  *peer.Server
+	source  server // that all contenders read from
 	targets *targets
 
 	peers []contender // each at its best setting; nil until bestPeers
@@ -33,8 +33,12 @@ func open(ctx context.Context, c config) (*bench, error) {
 	if b.load, err = openLoad(ctx, c.cache, sample.BenchLoad); err != nil {
 		return nil, err
 	}
-	if b.source, err = b.serveLoad(b.load); err != nil {
+	docker, err := b.serveLoad(b.load)
+	if err != nil {
 		return nil, err
+	}
+	if b.source, err = b.sourceOf(ctx, docker); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(b.scratch))
 	}
 	fmt.Printf("load: %d manifests, %d blobs, %d bytes (%.2f GiB)\n",
 		len(b.load.Manifests), len(b.load.Blobs), b.load.Bytes, float64(b.load.Bytes)/(1<<30))
@@ -42,13 +46,39 @@ func open(ctx context.Context, c config) (*bench, error) {
 }
 
 func (b *bench) close() {
-	b.source.Stop()
+	b.source.stop()
 	_ = os.RemoveAll(b.scratch) // what is left of it is rubbish, not a result
 }
 
+// sourceOf is the registry that is read from: the docker-registry itself, or our
+// own server with the same content, which takes less of the processor that it
+// shares with the contenders.
+func (b *bench) sourceOf(ctx context.Context, docker server) (server, error) {
+	if !b.cheapSource {
+		return docker, nil
+	}
+	defer docker.stop()
+	if err := b.needBinary(); err != nil {
+		return server{}, err
+	}
+	b.source = docker // for the one copy
+	root, err := os.MkdirTemp(b.scratch, "source-")
+	if err != nil {
+		return server{}, err
+	}
+	if out, err := b.mirrorToDisk(place{dir: root}).CombinedOutput(); err != nil {
+		return server{}, fmt.Errorf("making the source: %w: %s", err, tail(out))
+	}
+	return b.serve(root)
+}
+
 // serveLoad starts a docker-registry that has a load and takes no pushes.
-func (b *bench) serveLoad(l *load) (*peer.Server, error) {
-	return peer.StartDockerRegistry(filepath.Dir(l.dir), peer.RegistryOptions{Dir: l.dir, ReadOnly: true})
+func (b *bench) serveLoad(l *load) (server, error) {
+	s, err := peer.StartDockerRegistry(filepath.Dir(l.dir), peer.RegistryOptions{Dir: l.dir, ReadOnly: true})
+	if err != nil {
+		return server{}, err
+	}
+	return server{addr: s.Addr, pid: s.PID, stop: s.Stop}, nil
 }
 
 // place is where a run writes to: a directory, or a server on that directory.

@@ -18,7 +18,7 @@ func s0(ctx context.Context, b *bench) error {
 	}
 	toRegistry := contender{
 		name: "floor registry to registry", to: dockerServer, check: b.checkRegistry,
-		command: func(p place) *exec.Cmd { return b.floor(b.source.Addr, p.addr) },
+		command: func(p place) *exec.Cmd { return b.floor(b.source.addr, p.addr) },
 	}
 	contenders := append([]contender{b.floorToDisk(), toRegistry}, peers...)
 	runs, err := b.inTurn(ctx, contenders...)
@@ -60,7 +60,7 @@ func s1(ctx context.Context, b *bench) error {
 func (b *bench) floorToDisk() contender {
 	return contender{
 		name: "floor to a directory", to: noServer,
-		command: func(p place) *exec.Cmd { return b.floor(b.source.Addr, p.dir) },
+		command: func(p place) *exec.Cmd { return b.floor(b.source.addr, p.dir) },
 	}
 }
 
@@ -86,7 +86,7 @@ func (b *bench) toStore() contender {
 }
 
 func (b *bench) mirrorToDisk(p place) *exec.Cmd {
-	return b.ours("image", "mirror", "--insecure", "--dir", p.dir, b.source.Addr+"/"+repository+":*", "file://"+repository)
+	return b.ours("image", "mirror", "--insecure", "--dir", p.dir, b.source.addr+"/"+repository+":*", "file://"+repository)
 }
 
 func (b *bench) initStore(ctx context.Context, dir string) error {
@@ -128,9 +128,9 @@ func s2(ctx context.Context, b *bench) error {
 	contenders := []contender{
 		{
 			name: "floor registry to registry", to: dockerServer, check: b.checkRegistry,
-			command: func(p place) *exec.Cmd { return b.floor(b.source.Addr, p.addr) },
+			command: func(p place) *exec.Cmd { return b.floor(b.source.addr, p.addr) },
 		},
-		b.toRegistry("airbridge registry to registry", dockerServer, b.source.Addr+"/"+repository+":*"),
+		b.toRegistry("airbridge registry to registry", dockerServer, b.source.addr+"/"+repository+":*"),
 		{
 			name: "floor disk to registry", to: dockerServer, check: b.checkRegistry,
 			command: func(p place) *exec.Cmd { return b.floor(disk.flat, p.addr) },
@@ -180,7 +180,7 @@ func (b *bench) mediumOnDisk(ctx context.Context) (medium, error) {
 			return m, err
 		}
 	}
-	_, err1 := measured(ctx, b.floor(b.source.Addr, m.flat), root)
+	_, err1 := measured(ctx, b.floor(b.source.addr, m.flat), root)
 	_, err2 := measured(ctx, b.mirrorToDisk(place{dir: m.v2}), root)
 	return m, errors.Join(err1, err2)
 }
@@ -197,9 +197,9 @@ func s3(ctx context.Context, b *bench) error {
 	contenders := []contender{
 		{
 			name: "floor to airbridge serve", to: ourServer, check: b.checkRegistry,
-			command: func(p place) *exec.Cmd { return b.floor(b.source.Addr, p.addr) },
+			command: func(p place) *exec.Cmd { return b.floor(b.source.addr, p.addr) },
 		},
-		b.toRegistry("airbridge to airbridge serve", ourServer, b.source.Addr+"/"+repository+":*"),
+		b.toRegistry("airbridge to airbridge serve", ourServer, b.source.addr+"/"+repository+":*"),
 	}
 	contenders = append(contenders, peers...)
 	runs, err := b.inTurn(ctx, contenders...)

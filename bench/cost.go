@@ -27,7 +27,7 @@ func s5(ctx context.Context, b *bench) error {
 // countBodies counts the bytes of request bodies of a mirror run to a registry.
 func (b *bench) countBodies(ctx context.Context) error {
 	var destination *counter
-	c := b.toRegistry("counting", dockerServer, b.source.Addr+"/"+repository+":*")
+	c := b.toRegistry("counting", dockerServer, b.source.addr+"/"+repository+":*")
 	direct := c.command
 	c.prepare = func(_ context.Context, p place) (err error) {
 		destination, err = count(p.addr)
@@ -94,7 +94,7 @@ func s6(ctx context.Context, b *bench) error {
 	if large.source, err = b.serveLoad(large.load); err != nil {
 		return err
 	}
-	defer large.source.Stop()
+	defer large.source.stop()
 	fmt.Println("| work | MB at 190 images | MB at 2,000 | ratio | seconds at 2,000 |")
 	fmt.Println("|---|---|---|---|---|")
 	small, big, err := b.peaks(ctx, &large)
@@ -114,8 +114,8 @@ func (b *bench) peaks(ctx context.Context, large *bench) (small, big []float64, 
 	works := func(b *bench) []contender {
 		return []contender{
 			b.toV2(), b.toStore(),
-			b.toRegistry("airbridge to docker-registry", dockerServer, b.source.Addr+"/"+repository+":*"),
-			b.toRegistry("airbridge to airbridge serve", ourServer, b.source.Addr+"/"+repository+":*"),
+			b.toRegistry("airbridge to docker-registry", dockerServer, b.source.addr+"/"+repository+":*"),
+			b.toRegistry("airbridge to airbridge serve", ourServer, b.source.addr+"/"+repository+":*"),
 		}
 	}
 	larges := works(large)

@@ -24,9 +24,11 @@ type config struct {
 	rounds    int
 	only      string
 	cache     string // loads, generated once
-	scratch   string // targets, removed after each run
+	scratch   string // targets, emptied after each run
 	airbridge string // the binary under test
 	noPeers   bool
+	// cheapSource reads from our own server instead of docker-registry.
+	cheapSource bool
 }
 
 // work is one line of the table of goals.
@@ -107,6 +109,7 @@ func parse(args []string) (config, error) {
 	flags.StringVar(&c.scratch, "scratch", "", "directory of the targets (up to 5 GB at once; default: in the cache, so on the same disk)")
 	flags.StringVar(&c.airbridge, "airbridge", c.airbridge, "the binary to measure")
 	flags.BoolVar(&c.noPeers, "no-peers", false, "leave out crane, regsync and skopeo")
+	flags.BoolVar(&c.cheapSource, "cheap-source", false, "all contenders read from airbridge serve instead of docker-registry, which takes half of two cores")
 	if err := flags.Parse(args); err != nil {
 		return c, err
 	}

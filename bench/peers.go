@@ -93,7 +93,7 @@ func (b *bench) crane(program string, jobs int) contender {
 		name: fmt.Sprintf("crane copy --all-tags -j %d", jobs), to: dockerServer, check: b.checkRegistry,
 		command: func(p place) *exec.Cmd {
 			return exec.Command(program, "copy", "--insecure", "--all-tags", "-j", fmt.Sprint(jobs),
-				b.source.Addr+"/"+repository, p.addr+"/"+repository)
+				b.source.addr+"/"+repository, p.addr+"/"+repository)
 		},
 	}
 }
@@ -117,7 +117,7 @@ defaults:
   parallel: %[3]d
 sync:
   - {source: %[1]s/%[4]s, target: %[2]s/%[4]s, type: repository}
-`, b.source.Addr, p.addr, parallel, repository)
+`, b.source.addr, p.addr, parallel, repository)
 	return os.WriteFile(filepath.Join(p.dir, "regsync.yml"), []byte(text), 0o600)
 }
 
@@ -127,7 +127,7 @@ func (b *bench) skopeo(program string) contender {
 		name: "skopeo sync --all", to: dockerServer, check: b.checkRegistry,
 		command: func(p place) *exec.Cmd {
 			return exec.Command(program, "--insecure-policy", "sync", "--all", "--src", "docker", "--dest", "docker",
-				"--src-tls-verify=false", "--dest-tls-verify=false", b.source.Addr+"/"+repository, p.addr+"/"+filepath.Dir(repository))
+				"--src-tls-verify=false", "--dest-tls-verify=false", b.source.addr+"/"+repository, p.addr+"/"+filepath.Dir(repository))
 		},
 	}
 }
