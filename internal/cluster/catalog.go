@@ -77,11 +77,12 @@ func ParseScope(s string) (Scope, error) {
 // is *TooLargeError.
 func (c Catalog) Files() ([]File, error) {
 	digests, tags := c.split()
+	apart := apartIn(digests, tags)
 	out := []File{{CatalogSourceFile, c.catalogSource()}}
 	for _, set := range []setKind{
-		{ICSP.names(), ICSPFile, c.ICSP, digests},
-		{IDMS.names(), IDMSFile, c.IDMS, digests},
-		{names{"config.openshift.io/v1", "ImageTagMirrorSet", "imageTagMirrors", ""}, ITMSFile, c.IDMS, tags},
+		{ICSP.names(), ICSPFile, c.ICSP, digests, apart},
+		{IDMS.names(), IDMSFile, c.IDMS, digests, apart},
+		{names{"config.openshift.io/v1", "ImageTagMirrorSet", "imageTagMirrors", ""}, ITMSFile, c.IDMS, tags, apart},
 	} {
 		content, err := set.content(CatalogName(c.Name))
 		if err != nil {

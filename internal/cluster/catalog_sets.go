@@ -34,13 +34,14 @@ type setKind struct {
 	file   string
 	rules  SetRules
 	images []Mirrored
+	apart  map[string]bool // repositories that need sources of their own (apartIn)
 }
 
 // content is the file: as many objects as it takes, each after a line of
 // dashes, called NAME-0, NAME-1 and so on (oc.md 15.4). Without images it is empty.
 func (k setKind) content(name string) ([]byte, error) {
 	var out bytes.Buffer
-	sources := mirrorsOf(k.images, k.rules.Scope)
+	sources := k.mirrorsOf()
 	for i := 0; len(sources) > 0; i++ {
 		called := fmt.Sprintf("%s-%d", name, i)
 		n, err := k.fit(called, sources)
@@ -89,12 +90,13 @@ func (k setKind) object(name string, sources []MirrorSource) []byte {
 	})
 }
 
-// mirrorsOf says where the images' sources are mirrored, in order.
-func mirrorsOf(images []Mirrored, scope Scope) []MirrorSource {
+// mirrorsOf says where the set's sources are mirrored, in order.
+func (k setKind) mirrorsOf() []MirrorSource {
 	var lists [][]MirrorSource
-	if scope == ByRegistry {
+	images := k.images
+	if k.rules.Scope == ByRegistry {
 		var whole []MirrorSource
-		whole, images = byRegistry(images)
+		whole, images = byRegistry(images, k.apart)
 		lists = append(lists, whole)
 	}
 	pairs := map[pair]bool{}
@@ -115,11 +117,47 @@ func comparePairs(a, b pair) int {
 }
 
 // byRegistry returns a source for each registry whose images, or some of them,
-// keep their paths below one place of the mirror, and the images of which that
-// is not true. Those need sources of their own, which go before the registry's,
-// because clusters take the longest that fits. oc maps registry to registry,
-// and drops all paths (oc.md W5 d).
-func byRegistry(images []Mirrored) (whole []MirrorSource, rest []Mirrored) {
+// keep their paths below one place of the mirror, and the images that are below
+// a repository of which that is not true. Those need sources of their own. oc
+// maps registry to registry, and drops all paths (oc.md W5 d).
+func byRegistry(images []Mirrored, apart map[string]bool) (whole []MirrorSource, rest []Mirrored) {
+	places := placesOf(images)
+	registries := map[string]bool{}
+	for _, image := range images {
+		if below(sourceOf(image), apart) {
+			rest = append(rest, image)
+		} else {
+			registries[image.Original.Canonical().Host] = true
+		}
+	}
+	for _, host := range slices.Sorted(maps.Keys(registries)) {
+		whole = append(whole, MirrorSource{Source: host, Mirrors: []string{places[host]}})
+	}
+	return whole, rest
+}
+
+// apartIn are the repositories that are not where the mirror has the rest of
+// their registry, of lists of images that are redirected each by its own sets.
+// A repository of one list is apart in all: a node takes the longest source that
+// fits, of the sets for digests and for tags together, and none other besides,
+// so that a source for the tags of a repository keeps that of its registry from
+// being asked for its digests.
+func apartIn(lists ...[]Mirrored) map[string]bool {
+	apart := map[string]bool{}
+	for _, images := range lists {
+		places := placesOf(images)
+		for _, image := range images {
+			if p, ok := registryPair(image); !ok || places[p.source] != p.mirror {
+				apart[sourceOf(image)] = true
+			}
+		}
+	}
+	return apart
+}
+
+// placesOf says of each registry below which place of the mirror most of its
+// images keep their paths.
+func placesOf(images []Mirrored) map[string]string {
 	count := map[pair]int{}
 	for _, image := range images {
 		if p, ok := registryPair(image); ok {
@@ -132,25 +170,7 @@ func byRegistry(images []Mirrored) (whole []MirrorSource, rest []Mirrored) {
 			best[p.source] = p.mirror
 		}
 	}
-	apart := map[string]bool{}
-	for _, image := range images {
-		if p, ok := registryPair(image); !ok || best[p.source] != p.mirror {
-			apart[sourceOf(image)] = true
-		}
-	}
-	registries := map[pair]bool{}
-	for _, image := range images {
-		if below(sourceOf(image), apart) {
-			rest = append(rest, image)
-		} else {
-			host := image.Original.Canonical().Host
-			registries[pair{host, best[host]}] = true
-		}
-	}
-	for _, p := range slices.SortedFunc(maps.Keys(registries), comparePairs) {
-		whole = append(whole, MirrorSource{Source: p.source, Mirrors: []string{p.mirror}})
-	}
-	return whole, rest
+	return best
 }
 
 // below reports whether a repository is one of a set, or its name continues

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -87,6 +88,9 @@ func TestMirrorSetsLeadToTheMirror(t *testing.T) {
 		"registry.redhat.io/c/d"+pinned, "m.io/x/c/d:2",
 		"registry.redhat.io/c/d:v1", "m.io/x/c/d-0123:v1",
 		"quay.io/c/d:v1", "m.io/x/c/d:v1",
+		"registry.redhat.io/c/d/g"+pinned, "m.io/x/c/d/g:1", // below one whose tags are moved
+		"registry.redhat.io/e/f:v1", "m.io/x/e/f:v1",
+		"registry.redhat.io/h/i:v1", "m.io/x/h/i:v1",
 		"busybox:1", "m.io/x/library/busybox:1",
 	)
 	flat := redhat().Images
@@ -95,23 +99,29 @@ func TestMirrorSetsLeadToTheMirror(t *testing.T) {
 			c := cluster.Catalog{Name: "x", Index: ref.MustParse("m.io/x/index:v1"), Images: images}
 			c.ICSP.Scope, c.IDMS.Scope = scope, scope
 			files := catalogFiles(t, c)
-			leads(t, images, true, files[cluster.ICSPFile])
-			leads(t, images, true, files[cluster.IDMSFile])
-			leads(t, images, false, files[cluster.ITMSFile])
+			leads(t, images, true, files[cluster.ICSPFile], "")
+			leads(t, images, true, files[cluster.IDMSFile], files[cluster.ITMSFile])
+			leads(t, images, false, files[cluster.ITMSFile], files[cluster.IDMSFile])
 		}
 	}
 }
 
-// leads checks that the first candidate that a cluster tries is the mirror's.
-func leads(t *testing.T, images []cluster.Mirrored, digests bool, text string) {
+// leads checks that the first candidate that a cluster tries is the mirror's, with
+// the sets for images of the kind, and others beside them: a node takes the
+// longest source of all, also where that has no mirror for the image.
+func leads(t *testing.T, images []cluster.Mirrored, digests bool, sets, others string) {
 	t.Helper()
 	for _, image := range images {
 		if image.Original.Digest.IsZero() == digests {
 			continue
 		}
-		sources := sourcesIn(text)
+		sources := sourcesIn(others)
+		for source := range sources {
+			sources[source] = "no mirror"
+		}
+		maps.Copy(sources, sourcesIn(sets))
 		if got := longest(sources, image.Original.Canonical().Repository().String()); got != image.Mirror.Repository().String() {
-			t.Errorf("%s is looked for in %q, want %s, by\n%s", image.Original, got, image.Mirror.Repository(), text)
+			t.Errorf("%s is looked for in %q, want %s, by\n%s%s", image.Original, got, image.Mirror.Repository(), sets, others)
 		}
 	}
 }
