@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -80,6 +81,9 @@ func (e *unknownCommandError) Hint() string {
 // explain prints the error and its hint and returns the exit code.
 func (a *App) explain(ctx context.Context, cmd *cobra.Command, err error) int {
 	if isInterrupt(ctx, err) {
+		if f, ok := a.terminal(); ok {
+			fmt.Fprint(f, "\r\x1b[K") // the ^C that the terminal shows
+		}
 		err = &hinted{errors.New("interrupted"), "run the same command again to go on where it stopped"}
 		a.tell(cmd, err)
 		return exitInterrupted
@@ -198,15 +202,24 @@ func is(targets ...error) func(error) bool {
 	}
 }
 
+// says looks for words in an error and in those that it wraps: a sum of several
+// failures does not quote them.
 func says(words ...string) func(error) bool {
-	return func(err error) bool {
-		for _, w := range words {
-			if strings.Contains(err.Error(), w) {
-				return true
-			}
+	var said func(err error) bool
+	said = func(err error) bool {
+		if err == nil {
+			return false
 		}
-		return false
+		text := err.Error()
+		if slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) }) {
+			return true
+		}
+		if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each node of the tree is looked at
+			return slices.ContainsFunc(several.Unwrap(), said)
+		}
+		return said(errors.Unwrap(err))
 	}
+	return said
 }
 
 func on(side repo.Side, also func(error) bool) func(error) bool {
@@ -233,16 +246,17 @@ func releaseNotFound(err error) bool {
 	return ok && e.Op == mirror.OpReadRelease && oci.IsNotFound(err)
 }
 
-// lookedUp tells an image that was to be shown from one that was to be copied.
+// lookedUp tells an image that was to be shown, or a catalog to be read, from an
+// image that was to be copied, which can be left out.
 func lookedUp(err error) bool {
 	e, ok := errors.AsType[*repo.Error](err)
-	return ok && e.Op == mirror.OpReadImage && oci.IsNotFound(err)
+	return ok && (e.Op == mirror.OpReadImage || e.Op == mirror.OpReadCatalog) && oci.IsNotFound(err)
 }
 
-// lookedForSignatures tells what is attached to an image from the image itself.
-func lookedForSignatures(err error) bool {
+// attachedFailed tells what is attached to an image from the image itself.
+func attachedFailed(err error) bool {
 	e, ok := errors.AsType[*repo.Error](err)
-	return ok && e.Op == mirror.OpAttached
+	return ok && e.Op == mirror.OpAttached || errors.Is(err, engine.ErrUnsigned)
 }
 
 // proxied reports whether it was the proxy that could not be reached.
@@ -333,7 +347,6 @@ var hints = []hintRow{
 	{proxied, "the proxy does not answer: check HTTPS_PROXY and HTTP_PROXY, and name registries to be reached directly in NO_PROXY"},
 	{is(syscall.ECONNREFUSED), "nothing listens there: check the host and the port"},
 	{as[*net.DNSError], "the host name cannot be resolved from here: check it, and the proxy settings"},
-	{is(engine.ErrUnsigned), "--no-signatures copies the images without what is attached to them"},
-	{lookedForSignatures, "--no-signatures copies the images without what is attached to them"},
+	{attachedFailed, "--no-signatures copies the images without what is attached to them"},
 	{is(fs.ErrPermission), "this user may not read or write there: what a run writes belongs to who started it"},
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/airbridge-dev/airbridge/internal/mirror"
+	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/repo"
 	"github.com/airbridge-dev/airbridge/internal/signature"
 	"github.com/airbridge-dev/airbridge/internal/store/kv"
@@ -33,6 +34,8 @@ func TestHints(t *testing.T) {
 		"take the file from another copy":        &kv.CorruptError{Path: "x", Line: 3, Reason: "y"},
 		"--no-signatures copies the images":      &repo.Error{Op: mirror.OpAttached, Side: repo.SideSource, Err: errors.New("500 Internal Server Error")},
 		"the signature stores' certificate":      &signature.UnreachableError{Stores: []signature.StoreError{{Store: "https://a", Err: x509.UnknownAuthorityError{}}}},
+		"add --insecure":                         errors.Join(errors.New("2 of 2 images failed"), summed{errors.New("the registry does not speak TLS")}),
+		"image info REPOSITORY shows":            &repo.Error{Op: mirror.OpReadCatalog, Side: repo.SideSource, Err: oci.ErrManifestUnknown},
 		"the work itself is done":                (&resultWriter{err: errors.New("broken pipe")}).failure(),
 		"this is airbridge under the name of oc": &unknownCommandError{name: "get", asOC: true},
 		"the next oc on the PATH is /usr/bin/oc": &unknownCommandError{name: "get", asOC: true, next: "/usr/bin/oc"},
@@ -44,6 +47,12 @@ func TestHints(t *testing.T) {
 		}
 	}
 }
+
+// summed is a sum of failures, as of several images, that does not quote them.
+type summed struct{ error }
+
+func (summed) Error() string     { return "one or more errors occurred" }
+func (s summed) Unwrap() []error { return []error{s.error} }
 
 func TestErrorsDoNotSteerTheTerminal(t *testing.T) {
 	var errs bytes.Buffer

@@ -9,10 +9,13 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"github.com/airbridge-dev/airbridge/internal/auth"
+	"github.com/airbridge-dev/airbridge/internal/mirror"
 )
 
 // terminal is a person's: what is typed into it, and what is seen on it.
@@ -157,5 +160,30 @@ func TestNobodyToAsk(t *testing.T) {
 	a := &App{Stdin: strings.NewReader("me\ngeheim\n")}
 	if _, err := a.ask(t.Context(), "", ""); !errors.Is(err, errNoTerminal) {
 		t.Errorf("asked where there is no terminal: %v", err)
+	}
+}
+
+// The ^C that a terminal shows does not stand before the error, nor does the
+// progress of a step that was cut.
+func TestInterruptedOnATerminal(t *testing.T) {
+	s := newTerminal(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	now := time.Unix(1_700_000_000, 0)
+	a := &App{Args: []string{"airbridge"}, Stderr: s.tty, Getenv: func(string) string { return "" }, Now: func() time.Time {
+		now = now.Add(time.Second)
+		return now
+	}}
+	run := &session{ui: a.ui(&globalFlags{}), regs: mirror.NewRegistries(mirror.RegistriesOptions{Now: a.Now})}
+	run.ui.Meter("reading the catalog").Set(1, 2)
+	err := ctx.Err()
+	run.close(ctx, &err)
+	if code := a.explain(ctx, &cobra.Command{}, err); code != exitInterrupted {
+		t.Errorf("exit code %d, want %d", code, exitInterrupted)
+	}
+	fmt.Fprintln(s.tty, "$")
+	s.see("$")
+	if got, want := s.shown.String(), "left\r\n\r\x1b[1A\x1b[J\r\x1b[Kerror: interrupted\r\n"; !strings.Contains(got, want) {
+		t.Errorf("%q is shown, want %q in it", got, want)
 	}
 }

@@ -26,11 +26,17 @@ func (a *App) ui(g *globalFlags) *ui.UI {
 	case g.quiet:
 		o.Format = ui.Quiet
 	}
-	if f, ok := a.Stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) && a.Getenv("TERM") != "dumb" {
+	if f, ok := a.terminal(); ok {
 		o.Terminal = true
 		o.Size = func() (int, int) { return terminalSize(f) }
 	}
 	return ui.New(o)
+}
+
+// terminal is what standard error goes to, if that is a screen that can be redrawn.
+func (a *App) terminal() (*os.File, bool) {
+	f, ok := a.Stderr.(*os.File)
+	return f, ok && term.IsTerminal(int(f.Fd())) && a.Getenv("TERM") != "dumb"
 }
 
 func terminalSize(f *os.File) (columns, rows int) {
@@ -118,8 +124,10 @@ func (a *App) holder() string {
 	return fmt.Sprintf("%s, pid %d on %s", a.program(), os.Getpid(), host)
 }
 
-// close makes what was written durable, whatever became of the run.
+// close makes what was written durable, whatever became of the run, and takes
+// away the progress of a step that broke off.
 func (s *session) close(ctx context.Context, err *error) {
+	s.ui.Clear()
 	if cerr := s.regs.Close(context.WithoutCancel(ctx)); cerr != nil && *err == nil {
 		*err = cerr
 	}

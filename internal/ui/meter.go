@@ -2,6 +2,7 @@ package ui
 
 import (
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 )
@@ -66,11 +67,7 @@ func (m *Meter) line(done, total int64, now time.Time) string {
 }
 
 // Stop takes the line off the screen.
-func (m *Meter) Stop() {
-	m.u.mu.Lock()
-	defer m.u.mu.Unlock()
-	m.u.erase()
-}
+func (m *Meter) Stop() { m.u.Clear() }
 
 func (u *UI) meter(line string, fields map[string]any) {
 	u.mu.Lock()
@@ -80,8 +77,11 @@ func (u *UI) meter(line string, fields map[string]any) {
 		u.json(fields)
 	case u.o.Terminal:
 		u.erase()
-		fmt.Fprintln(u.o.Err, line)
-		u.drawn = 1
+		columns, _ := u.o.Size()
+		lines := wrap(line, columns-1)
+		clip(lines, columns)
+		fmt.Fprintln(u.o.Err, strings.Join(lines, "\n"))
+		u.drawn = len(lines)
 	default:
 		fmt.Fprintf(u.o.Err, "info: %s\n", line)
 	}

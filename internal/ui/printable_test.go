@@ -1,6 +1,11 @@
 package ui
 
-import "testing"
+import (
+	"errors"
+	"testing"
+
+	"github.com/airbridge-dev/airbridge/internal/engine"
+)
 
 func TestMessagesDoNotSteerTheTerminal(t *testing.T) {
 	for in, want := range map[string]string{
@@ -16,7 +21,8 @@ func TestMessagesDoNotSteerTheTerminal(t *testing.T) {
 	u.Warn("%s", "a\x1b[2Jb")
 	u.Info("%s", "c\x1b[2Jd")
 	u.Failed("e\x1b[2Jf")
-	if got := errs.String(); got != "warning: a\\x1b[2Jb\ninfo: c\\x1b[2Jd\nerror: e\\x1b[2Jf\n" {
+	u.Event(engine.Event{Kind: engine.ImageFailed, Err: errors.New("g\x1b[2Jh")})
+	if got := errs.String(); got != "warning: a\\x1b[2Jb\ninfo: c\\x1b[2Jd\nerror: e\\x1b[2Jf\nerror: g\\x1b[2Jh\n" {
 		t.Errorf("%q", got)
 	}
 }

@@ -150,12 +150,17 @@ func (p *progress) screen(now time.Time, columns, rows int) []string {
 		}
 	}
 	lines = append(lines, p.flights(min(6, rows-len(lines)-2))...)
+	clip(lines, columns)
+	return lines[:min(len(lines), max(rows-1, 1))]
+}
+
+// clip cuts lines so that each has one row: what is erased is counted in lines.
+func clip(lines []string, columns int) {
 	for i, l := range lines {
 		if r := []rune(l); columns > 1 && len(r) >= columns {
 			lines[i] = string(r[:columns-1])
 		}
 	}
-	return lines[:min(len(lines), max(rows-1, 1))]
 }
 
 // wrap breaks a line after commas, so that a narrow terminal shows it whole.

@@ -8,12 +8,20 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/engine"
 )
 
-// erase takes the progress off the screen.
+// erase takes the progress off the screen. The terminal may have put ^C behind it,
+// so that it begins at the left.
 func (u *UI) erase() {
 	if u.drawn > 0 {
-		fmt.Fprintf(u.o.Err, "\x1b[%dA\x1b[J", u.drawn)
+		fmt.Fprintf(u.o.Err, "\r\x1b[%dA\x1b[J", u.drawn)
 		u.drawn = 0
 	}
+}
+
+// Clear takes the progress of a step that broke off the screen.
+func (u *UI) Clear() {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.erase()
 }
 
 // draw puts the progress on the screen.

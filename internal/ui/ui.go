@@ -143,7 +143,7 @@ func (u *UI) textEvent(e engine.Event) {
 	switch {
 	case e.Kind == engine.ImageFailed:
 		u.erase()
-		fmt.Fprintf(u.o.Err, "error: %v\n", e.Err)
+		fmt.Fprintf(u.o.Err, "error: %s\n", Printable(e.Err.Error()))
 	case e.Kind == engine.BlobDone && u.o.Verbose >= 2 && u.o.Format == Text:
 		u.erase()
 		verb := [...]string{"uploaded", "present", "mounted"}[e.Outcome]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -212,6 +213,29 @@ func TestMeter(t *testing.T) {
 		m.Stop()
 		if last(errs.String()) != "" {
 			t.Errorf("left on the screen: %q", errs)
+		}
+	})
+}
+
+// A line of progress goes away wholly: also the part that a narrow terminal has in
+// further rows, and also where the terminal has put the cursor behind a ^C.
+func TestMeterGoesAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var errs bytes.Buffer
+		u := New(Options{Out: &errs, Err: &errs, Terminal: true, Now: time.Now, Size: func() (int, int) { return 40, 20 }})
+		m := u.Meter("reading the catalog")
+		time.Sleep(time.Second)
+		m.Set(50<<20, 100<<20)
+		for line := range strings.Lines(errs.String()) {
+			if len(line) > 40 {
+				t.Errorf("%q is too long for 40 columns", line)
+			}
+		}
+		rows := strings.Count(errs.String(), "\n")
+		errs.Reset()
+		u.Clear()
+		if got, want := errs.String(), fmt.Sprintf("\r\x1b[%dA\x1b[J", rows); got != want {
+			t.Errorf("erased with %q, want %q", got, want)
 		}
 	})
 }
