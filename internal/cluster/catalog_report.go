@@ -57,7 +57,12 @@ func (r CatalogReport) instructions(b *strings.Builder) {
 		fmt.Fprintf(b, "\nor, with OLM v1 (OpenShift 4.18 and later):\n\n\t%s\n", catalog)
 	}
 	b.WriteString("\nIf the mirror asks for a login, its credentials have to be in the cluster's global pull secret\n" +
-		"(secret pull-secret in namespace openshift-config).\n")
+		"(secret pull-secret in namespace openshift-config).")
+	if r.apply(IDMSFile, ITMSFile) != "" {
+		b.WriteString(" For images that mirror sets redirect, of whichever kind,\n" +
+			"a pull secret of a project is of no use.")
+	}
+	b.WriteString("\n")
 }
 
 // older is what clusters without the newer mirror sets are given.
@@ -67,13 +72,10 @@ func (r CatalogReport) older(b *strings.Builder) {
 		b.WriteString("\nOpenShift 4.12 and before cannot be told where images by tag are, and this catalog names no others.\n")
 		return
 	}
-	fmt.Fprintf(b, "\nOpenShift 4.12 and before (later versions take it too, those before 4.14 not beside the other kinds):\n\n\t%s\n", icsp)
-	b.WriteString("\nWith an ImageContentSourcePolicy the mirror's login is taken from the global pull secret alone: a\n" +
-		"pull secret of a project is of no use.")
+	fmt.Fprintf(b, "\nOpenShift 4.12 and before (later versions take it too, but 4.13 before 4.13.27 and 4.14 before 4.14.3 not beside the other kinds):\n\n\t%s\n", icsp)
 	if r.Tagged > 0 {
-		fmt.Fprintf(b, " It does not redirect images by tag: %d of this catalog.", r.Tagged)
+		fmt.Fprintf(b, "\nAn ImageContentSourcePolicy does not redirect images by tag: %d of this catalog.\n", r.Tagged)
 	}
-	b.WriteString("\n")
 }
 
 // apply is the command for those of the files that were written, "" for none.

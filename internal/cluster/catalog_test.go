@@ -286,6 +286,18 @@ func TestCatalogReport(t *testing.T) {
 	}
 }
 
+// Where nothing is redirected, the report does not speak of mirror sets.
+func TestCatalogReportWithoutMirrorSets(t *testing.T) {
+	c := cluster.Catalog{Name: "x", Index: ref.MustParse("m.io/x/index:v1")}
+	files, err := c.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := (cluster.CatalogReport{Program: "oc", Dir: "out", Files: files}).String(); strings.Contains(got, "mirror sets") || !strings.Contains(got, "global pull secret") {
+		t.Error(got)
+	}
+}
+
 // The parser of mirror rules, which reads what users have, reads these too.
 func TestCatalogFilesCanBeRead(t *testing.T) {
 	var all bytes.Buffer
