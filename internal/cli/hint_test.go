@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/airbridge-dev/airbridge/internal/engine"
 	"github.com/airbridge-dev/airbridge/internal/mirror"
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/repo"
@@ -33,6 +34,7 @@ func TestHints(t *testing.T) {
 		"name the registry's authority":          &url.Error{Op: "Get", Err: x509.UnknownAuthorityError{}},
 		"take the file from another copy":        &kv.CorruptError{Path: "x", Line: 3, Reason: "y"},
 		"--no-signatures copies the images":      &repo.Error{Op: mirror.OpAttached, Side: repo.SideSource, Err: errors.New("500 Internal Server Error")},
+		"without what is attached to them":       engine.ErrUnsigned,
 		"the signature stores' certificate":      &signature.UnreachableError{Stores: []signature.StoreError{{Store: "https://a", Err: x509.UnknownAuthorityError{}}}},
 		"add --insecure":                         errors.Join(errors.New("2 of 2 images failed"), summed{errors.New("the registry does not speak TLS")}),
 		"image info REPOSITORY shows":            &repo.Error{Op: mirror.OpReadCatalog, Side: repo.SideSource, Err: oci.ErrManifestUnknown},
