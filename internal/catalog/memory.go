@@ -292,14 +292,22 @@ func readMemory(v2 fs.FS, name string) (Memory, error) {
 	return ParseMemory(content)
 }
 
-// PickMemory returns the memory of the place that a reference names, nil where
-// there is none. A reference in a registry, which names no place of the
-// medium, gets the first.
-func PickMemory(memories []Memory, index ref.Ref) *Memory {
+// Recall returns what is remembered of the naming's index image, nil if that is
+// nothing. On a medium it is the memory of the place that the user names; for an
+// index image in a registry it is that of the place from which, or the memory of
+// the name under which, an image comes to be there. Where there is one memory of
+// that image only, it will do.
+func (n Naming) Recall(memories []Memory) *Memory {
 	for i, m := range memories {
-		if index.Scheme == ref.Registry || m.is(index.WithDefaultTag()) {
+		if n.Index.Scheme != ref.Registry && m.is(n.Index.WithDefaultTag()) {
 			return &memories[i]
 		}
+		if n.Index.Scheme == ref.Registry && (n.isAt(m.Index) || !m.Original.IsZero() && n.isAt(m.Original)) {
+			return &memories[i]
+		}
+	}
+	if n.Index.Scheme == ref.Registry && len(memories) == 1 {
+		return &memories[0]
 	}
 	return nil
 }

@@ -117,14 +117,21 @@ func TestReadMemories(t *testing.T) {
 	for index, want := range map[string]ref.Ref{
 		onDisk: here.Index, "file://there/redhat/redhat-operator-index:v4.14": there.Index,
 		"file://there/redhat/redhat-operator-index@" + indexDigest.String(): there.Index,
-		"m.io/any:v1": memories[0].Index,
+		"m.io/olm/local-index-redhat-redhat-operator-index:v4.14":           here.Index,
+		"m.io/olm/there-redhat-redhat-operator-index:v9":                    there.Index,
+		"m.io/olm/redhat-redhat-operator-index:v4.14":                       memories[0].Index,
 	} {
-		if m := catalog.PickMemory(memories, ref.MustParse(index)); m == nil || m.Index != want {
+		if m := naming(index, "m.io/olm", 2).Recall(memories); m == nil || m.Index != want {
 			t.Errorf("%s has %v, want that of %s", index, m, want)
 		}
 	}
-	if m := catalog.PickMemory(memories, ref.MustParse("file://elsewhere/x:v1")); m != nil {
-		t.Errorf("another image has the memory of %s", m.Index)
+	for _, index := range []string{"file://elsewhere/x:v1", "m.io/olm/elsewhere-x:v1"} {
+		if m := naming(index, "m.io/olm", 2).Recall(memories); m != nil {
+			t.Errorf("%s has the memory of %s", index, m.Index)
+		}
+	}
+	if m := naming("m.io/olm/renamed:v1", "m.io/olm", 2).Recall(memories[1:]); m == nil || m.Index != memories[1].Index {
+		t.Errorf("the only memory of an image is not that of its copy: %v", m)
 	}
 }
 

@@ -28,9 +28,9 @@ type Naming struct {
 	// included; 0 is no limit. In directories there is none.
 	Max int
 	// Memory is what the medium knows about its catalog, nil for media of oc. With
-	// an Index that is in its place already (the run with --manifests-only) it
-	// makes the medium the source of everything, as it was in the run before. For
-	// any other Index in a registry it is of no use.
+	// an Index that is where the run from that medium put it (the run with
+	// --manifests-only) it makes the medium the source of everything, as it was in
+	// the run before. For any other Index in a registry it is of no use.
 	Memory *Memory
 }
 
@@ -132,7 +132,7 @@ func (n Naming) index() (Names, error) {
 		out.Index.Destination = out.Index.Source
 		out.Named = out.Index.Destination
 		if medium := n.medium(); !medium.IsZero() {
-			out.Index.Source = medium
+			out.Index.Source, out.Index.Destination = medium, n.pushed(medium)
 		}
 		return out, nil
 	}
@@ -159,16 +159,35 @@ func (n Naming) InPlace() bool {
 }
 
 // medium is the place of the index image on the medium that images are read
-// from: the user names it, or it remembers an index image that is in its place
-// already. Zero is for images that are read where they came from.
+// from: the user names it, or it remembers an index image that was pushed from
+// there. Zero is for images that are read where they came from.
 func (n Naming) medium() ref.Ref {
 	switch {
 	case n.Index.Scheme != ref.Registry:
 		return n.Index
-	case n.Memory != nil && n.InPlace():
-		return n.Memory.Index
+	case n.Memory == nil || !n.InPlace() || !n.isAt(n.Memory.Index):
+		return ref.Ref{}
+	case n.Index.Tag == "" && !n.Index.Digest.IsZero():
+		return n.Memory.Index.WithDigest(n.Index.Digest)
 	}
-	return ref.Ref{}
+	return n.Memory.Index
+}
+
+// isAt reports whether the index image is in the repository that one of that
+// name goes to.
+func (n Naming) isAt(name ref.Ref) bool {
+	at, err := Mount(name, n.Dest, n.Max)
+	return err == nil && at.Canonical().Repository() == n.Index.Canonical().Repository()
+}
+
+// pushed is what an index image in its place is called in the run that pushed it
+// from the medium: by a tag, and if the user gives none, by the one of that run.
+func (n Naming) pushed(medium ref.Ref) ref.Ref {
+	tag := n.Index.WithDefaultTag().Tag
+	if tag == "" {
+		tag = mountTag(medium)
+	}
+	return n.Index.WithTag(tag)
 }
 
 // source is where a related image is read: its original place, or the medium,

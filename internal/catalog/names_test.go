@@ -168,6 +168,37 @@ func TestStepsTwoAndThreeAgree(t *testing.T) {
 	}
 }
 
+// An index image that is named by its digest is mapped to a tag in both runs, and
+// served by the digest.
+func TestStepsTwoAndThreeAgreeByDigest(t *testing.T) {
+	one, _ := named(t, naming(rhIndex, "file://local/index", 2), apicast)
+	memory := one.Remember(oci.FromBytes([]byte("index")))
+	two := naming("file://local/index/redhat/redhat-operator-index@"+etcd, "m.io/olm-mirror", 2)
+	two.Memory, two.Original = &memory, memory.Original
+	second, text := named(t, two, apicast)
+	three := naming(second.Served.String(), "m.io/olm-mirror", 2)
+	three.Memory, three.Original = &memory, memory.Original
+	third, again := named(t, three, apicast)
+	if again != text || third.Served != second.Served || third.Index != second.Index {
+		t.Errorf("the third run maps\n%s(%v)\nthe second\n%s(%v)", again, third.Index, text, second.Index)
+	}
+	if strings.Count(text, "\n") != 2 || strings.Contains(text, "local-index-redhat-redhat-operator-index@") {
+		t.Errorf("mapped to a digest:\n%s", text)
+	}
+}
+
+// A medium that some other image was pushed from is not where this one's are read.
+func TestMemoryOfAnotherPlaceIsNoSource(t *testing.T) {
+	one, _ := named(t, naming(rhIndex, "file://local/index", 2), apicast)
+	memory := one.Remember(oci.FromBytes([]byte("index")))
+	direct := naming("m.io/olm-mirror/redhat-redhat-operator-index:v4.14", "m.io/olm-mirror", 2)
+	_, want := named(t, direct, apicast)
+	direct.Memory = &memory
+	if _, got := named(t, direct, apicast); got != want {
+		t.Errorf("an index image that was pushed from its registry is mapped as\n%s", got)
+	}
+}
+
 // A place on the medium that is not the usual one is known to the memory alone.
 func TestStepTwoReadsWhereStepOneWrote(t *testing.T) {
 	refs := []string{"quay.io/a/b:v1", "docker.io/a/b:v1"}

@@ -58,7 +58,7 @@ func (d manifestsDir) write(u *ui.UI, files []cluster.File) error {
 // manifests are the objects for clusters (oc.md 15.4).
 func (r *catalogRun) manifests() ([]cluster.File, error) {
 	c := cluster.Catalog{
-		Name: catalog.RepositoryName(r.run.Names.Named), Index: r.run.Names.Index.Destination,
+		Name: catalog.RepositoryName(r.run.Names.Named), Index: r.run.Names.Served,
 		OldForm: r.content.form == mirror.CatalogDatabase, ICSP: r.refs.sets, IDMS: r.refs.sets,
 	}
 	for _, n := range r.run.Names.All() {
@@ -112,7 +112,7 @@ func (r *catalogRun) tellManifests() {
 		}
 	}
 	if r.refs.dest.Scheme == ref.File {
-		report.Upload, report.FromDir = r.run.Names.Index.Destination, r.dirs.to
+		report.Upload, report.FromDir = r.run.Names.Served, r.dirs.to
 	}
 	r.ui.Result(report.String())
 }

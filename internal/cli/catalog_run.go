@@ -28,6 +28,7 @@ type catalogRun struct {
 // catalogContent is what an index image holds.
 type catalogContent struct {
 	digest  oci.Digest // of the index image, the list where it is one
+	madeOf  oci.Digest // of the one that it was made of, if it is a part of one
 	form    mirror.CatalogForm
 	catalog *catalog.Catalog
 }
@@ -84,7 +85,7 @@ func (r *catalogRun) read(ctx context.Context) error {
 		}
 	}()
 	r.tellExtracted(index, extracted)
-	r.content = &catalogContent{digest: index.Digest(), form: extracted.Form}
+	r.content = &catalogContent{digest: index.Digest(), madeOf: index.MadeOf(), form: extracted.Form}
 	r.content.catalog, r.run.Problems, err = extracted.Catalog(ctx)
 	if err != nil {
 		return err
@@ -145,58 +146,6 @@ func (r *catalogRun) problems() error {
 	for _, p := range found {
 		r.ui.Warn("a document of the catalog is left out: %v", p)
 	}
-	return nil
-}
-
-// name gives all images their names.
-func (r *catalogRun) name() error {
-	naming := catalog.Naming{Index: r.refs.index, Dest: r.refs.dest, Max: r.flags.maxComponents}
-	if err := r.recall(&naming); err != nil {
-		return err
-	}
-	names, err := naming.Names(r.content.catalog.Images())
-	if err != nil {
-		return err
-	}
-	r.run.Names = names
-	for _, c := range names.Collisions {
-		r.ui.Warn("%s", c)
-	}
-	for _, refusal := range names.Refused {
-		r.ui.Warn("the catalog names an image that cannot be mirrored: %q (bundle %s): %v", refusal.Image.Ref, refusal.Image.Bundle, refusal.Err)
-	}
-	if len(names.Images) == 0 {
-		r.ui.Warn("the catalog names no images")
-	}
-	return nil
-}
-
-// recall adds to the naming what the medium remembers of its catalog, where the
-// index image is on one or was pushed from one.
-func (r *catalogRun) recall(n *catalog.Naming) error {
-	if r.refs.index.Scheme == ref.Registry && !n.InPlace() {
-		return nil
-	}
-	memory, problems, err := r.regs.CatalogMemory(r.refs.index, r.content.digest)
-	if err != nil {
-		return err
-	}
-	switch {
-	case memory != nil:
-		n.Original = memory.Original
-		if r.refs.index.Scheme == ref.File {
-			n.Memory = memory
-		}
-		return nil
-	case r.refs.index.Scheme == ref.File:
-		for _, p := range problems {
-			r.ui.Warn("what the medium knows of its catalogs cannot be read: %v", p)
-		}
-	}
-	if n.Original, err = mirror.AssumedOriginal(r.refs.index, r.refs.dest, r.flags.indexRegistry); err != nil {
-		return flagError("--index-registry", r.flags.indexRegistry, err)
-	}
-	r.ui.Info("where the index image came from is not recorded: it is taken to be %s (see --index-registry)", n.Original)
 	return nil
 }
 

@@ -15,10 +15,10 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/ref"
 )
 
-// CatalogMemory returns what the directory of file:// sources remembers of a
-// catalog, nil if it does not know it or there is no such directory. The
+// CatalogMemories returns what the directory of file:// sources remembers of an
+// index image, nothing if it does not know it or there is no such directory. The
 // problems are files of its memory that are of no use.
-func (r *Registries) CatalogMemory(index ref.Ref, digest oci.Digest) (memory *catalog.Memory, problems []error, err error) {
+func (r *Registries) CatalogMemories(digest oci.Digest) (memories []catalog.Memory, problems []error, err error) {
 	base, err := memoryBase(r.o.From)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrNoImages) {
 		return nil, nil, nil
@@ -34,8 +34,7 @@ func (r *Registries) CatalogMemory(index ref.Ref, digest oci.Digest) (memory *ca
 		return nil, nil, err
 	}
 	defer root.Close()
-	memories, problems, err := catalog.ReadMemories(root.FS(), digest)
-	return catalog.PickMemory(memories, index), problems, err
+	return catalog.ReadMemories(root.FS(), digest)
 }
 
 // Remember writes what the directory of file:// destinations has to know of a

@@ -88,6 +88,20 @@ func (x *Index) Digest() oci.Digest {
 	return x.Image.Digest
 }
 
+// MadeOf is the digest of the index image that this one was made of, as a part
+// of its catalog (RebuiltIndex); zero for any other.
+func (x *Index) MadeOf() oci.Digest {
+	c := x.Image.Config
+	if c == nil || c.Run == nil {
+		return oci.Digest{}
+	}
+	d, err := oci.ParseDigest(c.Run.Labels[catalog.AnnotationOriginal])
+	if err != nil {
+		return oci.Digest{} // none, or nothing that we wrote
+	}
+	return d
+}
+
 // FindIndex looks an index image up and learns where its catalog is (oc.md
 // 15.2). No layer is read. A filter that does not leave one image is an
 // *IndexPlatformError.

@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"github.com/airbridge-dev/airbridge/internal/catalog"
+	"github.com/airbridge-dev/airbridge/internal/mirror"
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/ref"
+)
+
+// name gives all images their names.
+func (r *catalogRun) name() error {
+	naming := catalog.Naming{Index: r.refs.index, Dest: r.refs.dest, Max: r.flags.maxComponents}
+	naming.Changed = r.run.Reduced && !naming.InPlace()
+	if err := r.recall(&naming); err != nil {
+		return err
+	}
+	names, err := naming.Names(r.content.catalog.Images())
+	if err != nil {
+		return err
+	}
+	r.run.Names = names
+	for _, c := range names.Collisions {
+		r.ui.Warn("%s", c)
+	}
+	for _, refusal := range names.Refused {
+		r.ui.Warn("the catalog names an image that cannot be mirrored: %q (bundle %s): %v", refusal.Image.Ref, refusal.Image.Bundle, refusal.Err)
+	}
+	if len(names.Images) == 0 {
+		r.ui.Warn("the catalog names no images")
+	}
+	return nil
+}
+
+// recall adds to the naming what the medium remembers of its catalog, where the
+// index image is on one or was pushed from one, whole or in part.
+func (r *catalogRun) recall(n *catalog.Naming) error {
+	if r.refs.index.Scheme == ref.Registry && !n.InPlace() {
+		return nil
+	}
+	digests := []oci.Digest{r.content.digest}
+	if r.refs.index.Scheme == ref.Registry && !r.content.madeOf.IsZero() {
+		digests = append(digests, r.content.madeOf)
+	}
+	for _, digest := range digests {
+		memories, problems, err := r.regs.CatalogMemories(digest)
+		if err != nil {
+			return err
+		}
+		if n.Memory = n.Recall(memories); n.Memory != nil {
+			n.Original = n.Memory.Original
+			if digest != r.content.digest {
+				r.run.Reduced = true // the medium has the whole one: mapped, it would take the place of the part
+			}
+			return nil
+		}
+		for _, p := range problems {
+			r.ui.Warn("what the medium knows of its catalogs cannot be read: %v", p)
+		}
+	}
+	return r.assume(n)
+}
+
+// assume takes the index image to be from a registry, which is told: a medium of
+// oc does not say, and neither does a registry.
+func (r *catalogRun) assume(n *catalog.Naming) (err error) {
+	if n.Original, err = mirror.AssumedOriginal(r.refs.index, r.refs.dest, r.flags.indexRegistry); err != nil {
+		return flagError("--index-registry", r.flags.indexRegistry, err)
+	}
+	others := "--index-registry names another registry"
+	if r.refs.index.Scheme == ref.Registry {
+		others += ", --from-dir the medium that it was pushed from"
+	}
+	r.ui.Info("where the index image came from is not recorded here: it is taken to be %s (%s)", n.Original, others)
+	return nil
+}
