@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -73,23 +72,6 @@ func (r *catalogRun) manifests() ([]cluster.File, error) {
 	return files, err
 }
 
-// end tells what came of the run, and what to do next. The error says that
-// something is missing; it is cause where that kept the run from all of it.
-func (r *catalogRun) end(o *mirror.CatalogOutcome, cause error) error {
-	err := r.tellMissing(o)
-	if err != nil && o.Empty() {
-		r.dir.files = nil // there is nothing for a cluster yet
-	}
-	if err != nil && cause != nil && o.Untouched() {
-		err = cause
-	}
-	r.tellManifests()
-	if err == nil {
-		return cause
-	}
-	return err
-}
-
 // add writes further files.
 func (d manifestsDir) add(files []cluster.File) error {
 	for _, f := range files {
@@ -115,39 +97,4 @@ func (r *catalogRun) tellManifests() {
 		report.Upload, report.FromDir = r.run.Names.Served, r.dirs.to
 	}
 	r.ui.Result(report.String())
-}
-
-// tellMissing reports what is not there, if anything: as text, as an event of
-// --json, and in files beside the manifests.
-func (r *catalogRun) tellMissing(o *mirror.CatalogOutcome) error {
-	if len(o.Missing) == 0 && len(o.Documents) == 0 {
-		return nil
-	}
-	if !o.Untouched() {
-		r.ui.Plain("\n" + o.Text())
-	}
-	r.ui.Report("catalog", o)
-	body, err := json.MarshalIndent(o, "", "  ")
-	if err != nil {
-		return err
-	}
-	files := []cluster.File{{Name: mirror.MissingFile, Content: append(body, '\n')}}
-	retry := o.Retry()
-	if len(retry) > 0 {
-		files = append(files, cluster.File{Name: mirror.RetryFile, Content: retry})
-	}
-	if err := r.dir.add(files); err != nil {
-		return fmt.Errorf("writing what is missing: %w", err)
-	}
-	if o.Complete {
-		return nil
-	}
-	failed := error(&incompleteError{o.Summary() + " (" + r.dir.path(mirror.MissingFile) + ")", o.Worst()})
-	switch {
-	case r.run.Rebuilt != nil: // whose index image that command could not make
-		return &hinted{failed, "to try again what is missing, run the same command"}
-	case len(retry) > 0:
-		return &hinted{failed, "to try again what is missing: " + r.retryCommand()}
-	}
-	return failed
 }

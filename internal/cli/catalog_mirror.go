@@ -59,7 +59,9 @@ ones again, from the index image in the registry.
 What cannot be copied does not keep the rest from being copied
 (--continue-on-error=false does). The exit code is 0 only if everything is
 there; else missing/report.json in the directory of manifests says what is not
-and why, and missing/mapping.txt is for another try with image mirror -f.`,
+and why, and missing/mapping.txt is for another try with image mirror -f. What
+the mirror refuses to take is known before the first blob, and ends the run
+unless --continue-on-error is given.`,
 		Example: strings.ReplaceAll(`  # To a registry
   PROGRAM adm catalog mirror -a pull-secret.json \
     registry.redhat.io/redhat/redhat-operator-index:v4.14 \
@@ -123,7 +125,7 @@ func (f *catalogMirrorFlags) add(flags *pflag.FlagSet) {
 	flags.IntVar(&f.maxSet, "max-icsp-size", cluster.MaxSetBytes, "same as --max-idms-size")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "write the manifests, print what would be copied, and stop")
 	flags.BoolVar(&f.manifestsOnly, "manifests-only", false, "write the manifests and stop; the destination is not contacted")
-	flags.BoolVar(&f.continueOnError, "continue-on-error", true, "go on with other images when one fails; named explicitly, also without the documents of the catalog that cannot be read; the exit code still tells")
+	flags.BoolVar(&f.continueOnError, "continue-on-error", true, "go on with other images when one fails; named explicitly, also without what the mirror refuses to take and without the documents of the catalog that cannot be read; the exit code still tells")
 	flags.BoolVar(&f.skipMissing, "skip-missing", false, "leave out, with a warning, what the source no longer has")
 	flags.BoolVar(&f.noSignatures, "no-signatures", false, "leave out signatures, attestations and whatever else is attached to the images")
 	flags.BoolVar(&f.skipMount, "skip-mount", false, "never ask a registry to link layers between its repositories")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/airbridge-dev/airbridge/internal/catalog"
 	"github.com/airbridge-dev/airbridge/internal/engine"
@@ -168,6 +167,9 @@ func (r *catalogRun) copyCatalog(ctx context.Context) error {
 		},
 		Engine: engine.Options{SkipMount: f.skipMount},
 		DryRun: f.dryRun,
+		// Most refusals have one cause, for which one step helps: it is told
+		// before hours are spent on the rest.
+		EndRefused: !f.continueSet,
 	})
 	if isInterrupt(ctx, err) {
 		return err
@@ -195,16 +197,4 @@ func (r *catalogRun) remember(result *mirror.Result) error {
 		return fmt.Errorf("the images are on the medium, but not what they are called outside: %w", err)
 	}
 	return nil
-}
-
-// retryCommand is what tries again what is missing.
-func (r *catalogRun) retryCommand() string {
-	parts := []string{r.app.program(), "image mirror", "-f", r.dir.path(mirror.RetryFile)}
-	if r.dirs.to != "" {
-		parts = append(parts, "--dir="+r.dirs.to)
-	}
-	if r.dirs.from != "" && r.dirs.from != r.dirs.to {
-		parts = append(parts, "--from-dir="+r.dirs.from)
-	}
-	return strings.Join(append(parts, "--continue-on-error"), " ")
 }

@@ -40,7 +40,7 @@ func (r CatalogReport) String() string {
 func (r CatalogReport) uploadCommand() string {
 	command := r.Program + " adm catalog mirror "
 	if r.FromDir != "" {
-		command += "--from-dir=" + quote(r.FromDir) + " "
+		command += "--from-dir=" + Quote(r.FromDir) + " "
 	}
 	return command + r.Upload.String() + " REGISTRY/REPOSITORY"
 }
@@ -84,7 +84,7 @@ func (r CatalogReport) apply(files ...string) string {
 	for _, name := range files {
 		for _, f := range r.Files {
 			if f.Name == name {
-				command.WriteString(" -f " + quote(strings.TrimSuffix(r.Dir, "/")+"/"+name))
+				command.WriteString(" -f " + Quote(strings.TrimSuffix(r.Dir, "/")+"/"+name))
 			}
 		}
 	}

@@ -66,7 +66,7 @@ func (r Report) success(b *strings.Builder) {
 func (r Report) uploadCommand() string {
 	command := r.Program + " image mirror "
 	if r.FromDir != "" {
-		command += "--from-dir=" + quote(r.FromDir) + " "
+		command += "--from-dir=" + Quote(r.FromDir) + " "
 	}
 	if r.UploadRelease.IsZero() {
 		return command + "'" + r.Upload.String() + "' REGISTRY/REPOSITORY"
@@ -74,9 +74,9 @@ func (r Report) uploadCommand() string {
 	return command + "'" + r.Upload.String() + "=REGISTRY/REPOSITORY' '" + r.UploadRelease.String() + "=REGISTRY/RELEASE_REPOSITORY'"
 }
 
-// quote makes one word of a path for a shell. Paths without special characters
+// Quote makes one word of a path for a shell. Paths without special characters
 // stay as they are, as oc prints them.
-func quote(s string) string {
+func Quote(s string) string {
 	plain := func(r rune) bool {
 		return (r >= 'a' && r <= 'z') || (r >= 'A' && r <= 'Z') || (r >= '0' && r <= '9') || strings.ContainsRune("/._-+:,@%=", r)
 	}

@@ -24,6 +24,9 @@ type Options struct {
 	SkipMount bool
 	// Force sends every blob and manifest, also what is there already.
 	Force bool
+	// Refused, if set, says why a target is known to take no push of an item, nil
+	// if it is not: the item fails there, and nothing of it is sent.
+	Refused func(*plan.Item, plan.Target) error
 	// CheckpointEvery is the number of bytes after which gathered writes are
 	// made durable. Default 1 GiB.
 	CheckpointEvery int64
@@ -95,6 +98,9 @@ func newRun(p *plan.Plan, find Registries, o Options) *run {
 	if o.Events == nil {
 		o.Events = func(Event) {}
 	}
+	if o.Refused == nil {
+		o.Refused = func(*plan.Item, plan.Target) error { return nil }
+	}
 	return &run{
 		plan: p, find: find, opts: o,
 		repos: map[plan.Place]repo.Repo{}, ckpts: map[string]repo.Checkpointer{},
@@ -163,7 +169,10 @@ func (r *run) item(ctx context.Context, item *plan.Item) error {
 			continue
 		}
 		copied = true
-		err := (&image{r, item, t}).copy(ctx)
+		err := r.opts.Refused(item, t)
+		if err == nil {
+			err = (&image{r, item, t}).copy(ctx)
+		}
 		if err == nil {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/catalog"
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/ref"
+	"github.com/airbridge-dev/airbridge/internal/remote"
 	"github.com/airbridge-dev/airbridge/internal/repo"
 )
 
@@ -29,6 +30,12 @@ type CatalogOutcome struct {
 	// no longer has and was allowed to miss.
 	Complete bool `json:"complete"`
 	Images   int  `json:"images"` // that the catalog names, and the index image
+	// Why is what ended the run before its end, "" if nothing did.
+	Why string `json:"why,omitempty"`
+	// Hint is what helps, "" where nothing is known to.
+	Hint string `json:"hint,omitempty"`
+	// Command is what tries again what is missing, "" where nothing has to be.
+	Command string `json:"retry,omitempty"`
 	// Missing are the images that are not there, and signatures of images.
 	Missing []MissingImage `json:"missing"`
 	// Documents are those of the catalog that could not be read: the images that
@@ -47,8 +54,12 @@ type MissingImage struct {
 	// Gone says that the source no longer has it, and that it was allowed to be
 	// missing (--skip-missing).
 	Gone bool `json:"gone,omitempty"`
+	// Refused says that the destination refuses to take it, for a reason that is known.
+	Refused bool `json:"refused,omitempty"`
 	// NotTried says that the run ended before it.
 	NotTried bool `json:"notTried,omitempty"`
+	// Hint is what helps this image, where it has a fate of its own.
+	Hint string `json:"hint,omitempty"`
 	// AttachedTo is the image whose signature, or the like, this is.
 	AttachedTo string `json:"attachedTo,omitempty"`
 
@@ -64,7 +75,22 @@ type BrokenDocument struct {
 }
 
 // Empty reports whether no image at all is at its destination.
-func (o *CatalogOutcome) Empty() bool { return len(o.Missing) >= o.Images }
+func (o *CatalogOutcome) Empty() bool {
+	images, _ := count(o.Missing)
+	return images >= o.Images
+}
+
+// count tells images from what is attached to them.
+func count(missing []MissingImage) (images, attached int) {
+	for _, m := range missing {
+		if m.AttachedTo == "" {
+			images++
+		} else {
+			attached++
+		}
+	}
+	return images, attached
+}
 
 // Untouched reports whether no image was even tried: what ended the run is why.
 func (o *CatalogOutcome) Untouched() bool {
@@ -77,11 +103,12 @@ type fates struct {
 	failed   map[ref.Ref]error
 	gone     map[string]string // why, by the source as text
 	attached []MissingImage
-	rest     error // why what was not tried was not
+	refused  map[ref.Ref]error // what a look at the destination found, where the run ended then
+	rest     error             // why what was not tried was not
 }
 
 func newFates(result *Result, err error) *fates {
-	f := &fates{done: map[ref.Ref]bool{}, gone: map[string]string{}, failed: map[ref.Ref]error{}, rest: err}
+	f := &fates{done: map[ref.Ref]bool{}, gone: map[string]string{}, failed: map[ref.Ref]error{}, refused: map[ref.Ref]error{}, rest: err}
 	if result == nil {
 		return f
 	}
@@ -98,6 +125,7 @@ func newFates(result *Result, err error) *fates {
 			f.gone[s.Ref] = fmt.Sprintf("of the list, %s: %s", s.Digest, s.Why)
 		}
 	}
+	f.lookedAt(result)
 	if result.Report == nil {
 		return f
 	}
@@ -108,6 +136,25 @@ func newFates(result *Result, err error) *fates {
 	}
 	f.failures(result)
 	return f
+}
+
+// lookedAt takes in what was known before anything was copied: what is there
+// already, and what is refused.
+func (f *fates) lookedAt(result *Result) {
+	for i := range result.Plan.Items {
+		item := &result.Plan.Items[i]
+		if !item.Subject.IsZero() {
+			continue
+		}
+		if !item.Todo() {
+			f.done[item.Ref] = true
+		}
+		for _, t := range item.Targets {
+			if err := result.Refused.Why(item, t); err != nil {
+				f.refused[item.Ref] = &repo.Error{Op: "copying", Side: repo.SideDestination, Ref: t.Place.String(), Err: err}
+			}
+		}
+	}
 }
 
 // failures takes in what failed while copying: images, and what is attached to
@@ -159,12 +206,18 @@ func (f *fates) of(source ref.Ref, n catalog.Name) (MissingImage, bool) {
 		m.Why, m.Gone = gone, true
 	case f.done[source]:
 		return m, false
+	case f.refused[source] != nil:
+		m.NotTried, m.err = true, f.refused[source]
+		m.Why = "it was not tried: " + whyOf(m.err)
 	default:
 		m.NotTried, m.err = true, f.rest
 		m.Why = "it was not tried, because the run ended before"
 		if f.rest != nil {
 			m.Why += ": " + inOneLine(f.rest)
 		}
+	}
+	if !m.NotTried || f.refused[source] != nil {
+		_, m.Refused = errors.AsType[*remote.PushError](m.err)
 	}
 	return m, true
 }
@@ -180,8 +233,12 @@ func whyOf(err error) string {
 func inOneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 // Retry is a file for "image mirror -f" with what is missing and may come yet,
-// sorted. It is empty where there is nothing of that kind.
+// sorted. It is empty where there is nothing of that kind, and where names are
+// refused: the images have to get others.
 func (o *CatalogOutcome) Retry() []byte {
+	if o.Renames() {
+		return nil
+	}
 	var lines []string
 	for _, m := range o.Missing {
 		if !m.Gone && m.Source != "" {
@@ -190,6 +247,42 @@ func (o *CatalogOutcome) Retry() []byte {
 	}
 	slices.Sort(lines)
 	return []byte(strings.Join(slices.Compact(lines), ""))
+}
+
+// Renames reports whether the names are what a registry refuses.
+func (o *CatalogOutcome) Renames() bool {
+	return slices.ContainsFunc(o.Missing, func(m MissingImage) bool {
+		e, refused := errors.AsType[*remote.PushError](m.err)
+		return refused && e.OfName()
+	})
+}
+
+// Partly reports whether some of what was not tried is not refused.
+func (o *CatalogOutcome) Partly() bool {
+	return slices.ContainsFunc(o.Missing, func(m MissingImage) bool { return m.NotTried && !m.Refused }) &&
+		slices.ContainsFunc(o.Missing, func(m MissingImage) bool { return m.NotTried && m.Refused })
+}
+
+// Advise puts to each image what helps. What was not tried because of others
+// has no fate of its own.
+func (o *CatalogOutcome) Advise(hint func(error) string) {
+	for i := range o.Missing {
+		if m := &o.Missing[i]; m.err != nil && (!m.NotTried || m.Refused) {
+			m.Hint = hint(m.err)
+		}
+	}
+}
+
+// NextStep is what helps, and the command then, in one line.
+func (o *CatalogOutcome) NextStep() string {
+	if o.Command == "" {
+		return o.Hint
+	}
+	again := "to try again what is missing: " + o.Command
+	if o.Hint == "" {
+		return again
+	}
+	return o.Hint + "; " + again
 }
 
 // maxTold is how many lines of one kind a text has.
@@ -207,13 +300,8 @@ func (o *CatalogOutcome) Text() string {
 		{"no longer at the source, and left out", func(m MissingImage) bool { return m.Gone }},
 	}
 	for _, kind := range kinds {
-		var lines []string
-		for _, m := range o.Missing {
-			if kind.is(m) {
-				lines = append(lines, m.line())
-			}
-		}
-		section(&b, fmt.Sprintf("%d of %s %s %s:", len(lines), counted(o.Images, "image"), verb(len(lines)), kind.title), lines)
+		found, lines := o.choose(kind.is)
+		section(&b, o.countOf(found)+" "+kind.title+":", lines)
 	}
 	var lines []string
 	for _, d := range o.Documents {
@@ -221,6 +309,30 @@ func (o *CatalogOutcome) Text() string {
 	}
 	section(&b, counted(len(lines), "document")+" of the catalog cannot be read, and what is named there is not known:", lines)
 	return b.String()
+}
+
+// choose returns the missing images of one kind, and the lines that tell of them.
+func (o *CatalogOutcome) choose(is func(MissingImage) bool) (found []MissingImage, lines []string) {
+	for _, m := range o.Missing {
+		if is(m) {
+			found, lines = append(found, m), append(lines, m.line())
+		}
+	}
+	return found, lines
+}
+
+// countOf says how many of the images some are: "2 of 14 images are", and
+// signatures besides.
+func (o *CatalogOutcome) countOf(missing []MissingImage) string {
+	images, attached := count(missing)
+	switch of := counted(o.Images, "image"); {
+	case attached == 0:
+		return fmt.Sprintf("%d of %s %s", images, of, verb(images))
+	case images == 0:
+		return counted(attached, "signature") + " " + verb(attached)
+	default:
+		return fmt.Sprintf("%d of %s and %s are", images, of, counted(attached, "signature"))
+	}
 }
 
 // counted is a number of things: 1 image, 2 images.
@@ -270,15 +382,10 @@ func (m MissingImage) line() string {
 
 // Summary says in one line what is missing.
 func (o *CatalogOutcome) Summary() string {
-	missing := 0
-	for _, m := range o.Missing {
-		if !m.Gone {
-			missing++
-		}
-	}
+	missing, _ := o.choose(func(m MissingImage) bool { return !m.Gone })
 	parts := []string{}
-	if missing > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %s %s missing", missing, counted(o.Images, "image"), verb(missing)))
+	if len(missing) > 0 {
+		parts = append(parts, o.countOf(missing)+" missing")
 	}
 	if n := len(o.Documents); n > 0 {
 		parts = append(parts, counted(n, "document")+" of the catalog cannot be read")
@@ -297,5 +404,5 @@ func (o *CatalogOutcome) Worst() error {
 	if len(errs) == 0 {
 		return ErrSome
 	}
-	return worst(errs)
+	return together(errs)
 }

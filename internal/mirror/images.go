@@ -29,6 +29,9 @@ type CopyOptions struct {
 	Engine engine.Options
 	// DryRun plans and stops.
 	DryRun bool
+	// EndRefused ends the run before the first blob where a destination refuses
+	// a push, also with Plan.ContinueOnError, which else goes on with the rest.
+	EndRefused bool
 }
 
 // Result is what a copy came to.
@@ -37,6 +40,9 @@ type Result struct {
 	// Planning are the images that could not be planned.
 	Planning []error
 	Report   *engine.Report // nil after a dry run
+	// Refused are the pushes that destinations refuse, as was known before
+	// anything was copied. nil where nobody was asked.
+	Refused *Refusals
 }
 
 // The endings of a copy that went through but not wholly (oc.md 10.5). What
@@ -163,9 +169,15 @@ func tellSkipped(p *plan.Plan, obs Observer) {
 
 // execute copies what has been planned, after a look at the destinations.
 func execute(ctx context.Context, regs *Registries, result *Result, o CopyOptions) error {
-	if err := Preflight(ctx, regs, result.Plan); err != nil {
+	var err error
+	result.Refused, err = Preflight(ctx, regs, result.Plan, PreflightOptions{
+		GoOn: o.Plan.ContinueOnError && !o.EndRefused, OrSingle: o.Plan.OrSingle && !o.Plan.Single,
+	})
+	if err != nil {
 		return err
 	}
+	result.Plan.Items = result.Refused.without(result.Plan.Items)
+	o.Engine.Refused = result.Refused.Why
 	report, err := engine.Execute(ctx, result.Plan, regs.Find, o.Engine)
 	result.Report = report
 	if err != nil {
@@ -181,7 +193,7 @@ func execute(ctx context.Context, regs *Registries, result *Result, o CopyOption
 	if _, attached := report.Failed(); attached == 0 {
 		summary = fmt.Errorf("%w: %d of %d images failed", ErrUploading, len(report.Failures), result.Plan.Totals().Images)
 	}
-	return &ToldError{&severalError{summary, worst(causes(report.Failures))}}
+	return &ToldError{&severalError{summary, together(causes(report.Failures))}}
 }
 
 // ToldError is an error whose details the Observer has been told already, as

@@ -2,35 +2,132 @@ package mirror
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/plan"
+	"github.com/airbridge-dev/airbridge/internal/remote"
 	"github.com/airbridge-dev/airbridge/internal/repo"
 )
+
+// PreflightOptions says what refusals mean for a run.
+type PreflightOptions struct {
+	// GoOn says that the rest is copied where pushes are refused, so that each
+	// refusal has to be known.
+	GoOn bool
+	// OrSingle says that one image may take the place of a list that is refused.
+	OrSingle bool
+}
 
 // Preflight finds out before the first blob what would fail after hours: a
 // push that is not allowed or has nowhere to go, a list that a registry will
 // not take, a disk that cannot hold the plan, a blob larger than the file
 // system takes.
-func Preflight(ctx context.Context, regs *Registries, p *plan.Plan) error {
+//
+// The error ends the run. Where there are refusals it is one of them, for all
+// of its kind; with GoOn they are no error unless nothing at all may be pushed.
+func Preflight(ctx context.Context, regs *Registries, p *plan.Plan, o PreflightOptions) (*Refusals, error) {
+	out := &Refusals{places: map[plan.Place]error{}, lists: map[string]error{}}
 	for _, places := range byRegistry(todo(p)) {
-		key := places[0].Registry
-		reg, err := regs.Find(ctx, key)
+		reg, err := regs.Find(ctx, places[0].Registry)
 		if err != nil {
-			return err
+			return out, err
 		}
-		if err := checkSpace(ctx, reg, p, key); err != nil {
-			return err
+		if err := checkSpace(ctx, reg, p, places[0].Registry); err != nil {
+			return out, err
 		}
-		if err := checkPush(ctx, reg, places); err != nil {
-			return err
+		if err := out.checkPush(ctx, reg, places, o); err != nil {
+			return out, err
 		}
-		if err := checkLists(ctx, reg, p, key); err != nil {
-			return err
+		if err := out.checkLists(ctx, reg, p, places[0].Registry, o); err != nil {
+			return out, err
 		}
 	}
+	return out, out.ofAll(p)
+}
+
+// Refusals are the pushes that destinations refuse.
+type Refusals struct {
+	places map[plan.Place]error
+	lists  map[string]error // by the key of a registry that takes no list with children left out
+	first  error            // of those of places, and for all of its kind
+}
+
+// Why returns why a target takes no push of an item, nil if that is not known.
+func (r *Refusals) Why(item *plan.Item, t plan.Target) error {
+	if r == nil {
+		return nil
+	}
+	if err := r.places[t.Place]; err != nil {
+		return err
+	}
+	if err := r.lists[t.Registry]; err != nil && isSparse(item) {
+		return err
+	}
 	return nil
+}
+
+// without leaves out what is attached to images that are refused: their own
+// failure says it all.
+func (r *Refusals) without(items []plan.Item) []plan.Item {
+	if len(r.places) == 0 {
+		return items
+	}
+	var out []plan.Item
+	for _, item := range items {
+		if !item.Subject.IsZero() {
+			item.Targets = slices.DeleteFunc(item.Targets, func(t plan.Target) bool { return r.places[t.Place] != nil })
+		}
+		if len(item.Targets) > 0 {
+			out = append(out, item)
+		}
+	}
+	return out
+}
+
+// ofAll returns the first refusal if nothing is left that may be pushed.
+func (r *Refusals) ofAll(p *plan.Plan) error {
+	if r.first == nil {
+		return nil
+	}
+	for i := range p.Items {
+		for _, t := range p.Items[i].Targets {
+			if !t.Present && r.Why(&p.Items[i], t) == nil {
+				return nil
+			}
+		}
+	}
+	return r.first
+}
+
+// together is the worst of several errors, where that is a refused push with
+// the repositories of all that are refused for the same reason.
+func together(errs []error) error {
+	first := worst(errs)
+	refused, ok := errors.AsType[*remote.PushError](first)
+	if !ok {
+		return first
+	}
+	all := *refused
+	for _, err := range errs {
+		e, ok := errors.AsType[*remote.PushError](err)
+		if !ok || e.Reason != all.Reason || e.Host != all.Host {
+			continue
+		}
+		for _, name := range e.Repos {
+			if !slices.Contains(all.Repos, name) {
+				all.Repos = append(slices.Clip(all.Repos), name)
+			}
+		}
+	}
+	if at, ok := errors.AsType[*repo.Error](first); ok {
+		same := *at
+		same.Err = &all
+		return &same
+	}
+	return &all
 }
 
 // byRegistry groups places, in their order.

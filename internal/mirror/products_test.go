@@ -84,9 +84,9 @@ func TestMissingIsToldAsAWhole(t *testing.T) {
 		reason  remote.Reason
 		repos   []string
 	}{
-		{"harbor", []string{"there"}, []string{"one/a", "there/a", "two/a", "one/b"}, remote.NoProject, []string{"one/a", "two/a"}},
+		{"harbor", []string{"there"}, []string{"one/a", "there/a", "two/a", "one/b"}, remote.NoProject, []string{"one/a", "one/b", "two/a"}},
 		{"ecr", []string{"b"}, []string{"a", "b", "c", "d", "e", "f"}, remote.NoRepository, []string{"a", "c", "d", "e", "f"}},
-		{"quay", []string{"there"}, []string{"there/a", "there/a/b", "there/c/d"}, remote.NestedName, []string{"there/a/b"}},
+		{"quay", []string{"there"}, []string{"there/a", "there/a/b", "there/c/d"}, remote.NestedName, []string{"there/a/b", "there/c/d"}},
 		{"gitlab", []string{"g/p"}, []string{"g/p/a", "g/p/a/b", "g/p/a/b/c"}, remote.NoGitLabProject, []string{"g/p/a/b/c"}},
 	} {
 		o, err := flaky.Profile(test.product, test.exist...)

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
@@ -99,12 +100,12 @@ func (e *sparseError) Unwrap() error { return e.error }
 // checkLists asks a registry that is known to look for the children of lists
 // whether it takes one without all of them: it pushes the first such list of
 // the plan by digest, where nobody looks for it. Other answers than a refusal
-// for the children are left to the copy.
-func checkLists(ctx context.Context, reg repo.Registry, p *plan.Plan, key string) error {
+// for the children are left to the copy. The error ends the run.
+func (r *Refusals) checkLists(ctx context.Context, reg repo.Registry, p *plan.Plan, key string, o PreflightOptions) error {
 	if c, ok := reg.(interface{ ChecksLists() bool }); !ok || !c.ChecksLists() {
 		return nil
 	}
-	item, place, ok := firstSparse(p, key)
+	item, place, ok := r.firstSparse(p, key)
 	if !ok {
 		return nil
 	}
@@ -114,18 +115,25 @@ func checkLists(ctx context.Context, reg repo.Registry, p *plan.Plan, key string
 	}
 	root := item.Manifests[len(item.Manifests)-1]
 	err = rp.PutManifest(ctx, oci.Descriptor{MediaType: root.MediaType, Digest: root.Digest, Size: int64(len(root.Body))}, root.Body)
+	cause := err
 	err = &repo.Error{Op: "checking that lists may be pushed to", Side: repo.SideDestination, Ref: place.String(), Digest: root.Digest, Err: err}
-	if sparseRefused(item, err) {
+	switch {
+	case !sparseRefused(item, err):
+		return ctx.Err()
+	case !o.GoOn || o.OrSingle:
 		return &sparseError{err, place.String()}
 	}
-	return ctx.Err()
+	r.lists[key] = cause
+	r.first = cmp.Or(r.first, err)
+	return nil
 }
 
-// firstSparse finds a list with children left out that goes to a registry.
-func firstSparse(p *plan.Plan, key string) (*plan.Item, plan.Place, bool) {
+// firstSparse finds a list with children left out that goes to a registry, and
+// to a repository that is not refused.
+func (r *Refusals) firstSparse(p *plan.Plan, key string) (*plan.Item, plan.Place, bool) {
 	for i := range p.Items {
 		for _, t := range p.Items[i].Targets {
-			if t.Registry == key && !t.Present && isSparse(&p.Items[i]) {
+			if t.Registry == key && !t.Present && r.places[t.Place] == nil && isSparse(&p.Items[i]) {
 				return &p.Items[i], t.Place, true
 			}
 		}

@@ -47,20 +47,62 @@ type PushError struct {
 	Err    error    // what the registry answered for the first
 
 	kind kind
+	from string // the repository of which it was answered, where it is another one
 }
 
 // Error implements error: the reason, the repositories if they are several, and
 // the registry's own words.
 func (e *PushError) Error() string {
 	s := string(e.Reason)
-	if n := len(e.Repos); n > 1 {
-		s += " (the same goes for " + strings.Join(e.Repos[1:min(n, 4)], ", ")
-		if n > 4 {
+	if others := e.others(); len(others) > 0 {
+		s += " (the same goes for " + strings.Join(others[:min(len(others), 3)], ", ")
+		if len(others) > 3 {
 			s += " and more"
 		}
 		s += ")"
 	}
+	if e.from != "" {
+		s += ", as it said of " + e.from
+	}
 	return s + ": " + e.Err.Error()
+}
+
+// others are the further repositories, one of each project where that is what
+// is missing.
+func (e *PushError) others() []string {
+	var out []string
+	told := map[string]bool{}
+	for i, name := range e.Repos {
+		key := name
+		if e.Reason == NoProject {
+			key, _, _ = strings.Cut(name, "/")
+		}
+		if i > 0 && !told[key] {
+			out = append(out, name)
+		}
+		told[key] = true
+	}
+	return out
+}
+
+// Implies returns the refusal of another repository that follows from this
+// one, nil if none does: of one more name that is too deep, or in the same
+// project.
+func (e *PushError) Implies(name string) error {
+	project, _, _ := strings.Cut(e.Repos[0], "/")
+	deep := e.Reason == NestedName && strings.Count(name, "/") > 1
+	if !deep && (e.Reason != NoProject || !strings.HasPrefix(name, project+"/")) {
+		return nil
+	}
+	out := *e
+	out.Repos, out.from = []string{name}, e.Repos[0]
+	return &out
+}
+
+// OfName reports whether it may be the name that is refused, so that the same
+// image may go by another.
+func (e *PushError) OfName() bool {
+	return e.Reason == NestedName || e.Reason == NestedOrNoRight || e.Reason == NoGitLabProject
 }
 
 // IsECR reports a registry of Amazon's, whose repositories are made by command.
