@@ -37,6 +37,10 @@ func newDocument(object []byte) (document, error) {
 			d.entries = value
 		case "properties":
 			d.properties = value
+		default:
+			if fieldName(name) != name {
+				return newDocument(withFieldNames(object))
+			}
 		}
 	}
 	if d.Schema == SchemaPackage {
@@ -89,7 +93,7 @@ func relatedImages(value []byte) ([]RelatedImage, error) {
 		}
 		var image RelatedImage
 		for name, value := range jsonFields(element) {
-			switch name {
+			switch strings.ToLower(name) {
 			case "name":
 				image.Name, err = asString("name of a related image", value)
 			case "image":
@@ -116,7 +120,7 @@ func propertiesOf(value []byte) ([]Property, error) {
 		}
 		var p Property
 		for name, value := range jsonFields(element) {
-			switch name {
+			switch strings.ToLower(name) {
 			case "type":
 				p.Type, err = asString("type of a property", value)
 			case "value":
@@ -138,7 +142,7 @@ func versionOf(properties []Property) (string, error) {
 			continue
 		}
 		for name, value := range jsonFields(p.Value) {
-			if name == "version" {
+			if strings.EqualFold(name, "version") {
 				return asString("version of the property "+PropertyPackage, value)
 			}
 		}

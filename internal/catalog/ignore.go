@@ -11,14 +11,17 @@ const ignoreFile = ".indexignore"
 
 // ignoreRules are the patterns of all ignore files so far, those of deeper
 // directories last. They are read as OLM reads them, so that the documents are
-// those that a cluster is served: the syntax of gitignore, but the spaces around
-// a pattern do not count, and a later pattern brings back what lies in a
-// directory that an earlier one excludes.
+// those that a cluster is served. That is the syntax of gitignore, but: the
+// spaces around a pattern do not count; a later pattern brings back what lies in
+// a directory that an earlier one excludes; "**" stands for as few directories as
+// will do, "a/**" also for a itself, and "/**" for nothing; and character classes
+// are negated with ^ only.
 type ignoreRules []ignoreRule
 
 type ignoreRule struct {
 	dir      string   // the pattern applies below it, "" for the root
 	segments []string // of the pattern, "**" for any number of directories
+	anywhere bool     // a name at any depth: the pattern has no slash
 	keep     bool     // brings files back
 	dirOnly  bool
 }
@@ -45,16 +48,8 @@ func parseIgnoreLine(line string) (ignoreRule, bool) {
 	var r ignoreRule
 	line, r.keep = strings.CutPrefix(line, "!")
 	line, r.dirOnly = strings.CutSuffix(line, "/")
-	anchored := strings.Contains(line, "/")
-	line = strings.TrimPrefix(line, "/")
-	if line == "" {
-		return ignoreRule{}, false
-	}
-	// Character classes are negated with ! here and with ^ in package path.
-	r.segments = strings.Split(strings.ReplaceAll(line, "[!", "[^"), "/")
-	if !anchored {
-		r.segments = append([]string{"**"}, r.segments...)
-	}
+	r.anywhere = !strings.Contains(line, "/")
+	r.segments = strings.Split(line, "/")
 	return r, true
 }
 
@@ -77,42 +72,46 @@ func (r ignoreRule) matches(file string) bool {
 		}
 		file = below
 	}
-	names := strings.Split(file, "/")
-	for n := 1; n < len(names); n++ {
-		if matchSegments(r.segments, names[:n]) {
-			return true
-		}
-	}
-	return !r.dirOnly && matchSegments(r.segments, names)
+	left, ok := r.match(strings.Split(file, "/"))
+	return ok && (left > 0 || !r.dirOnly)
 }
 
-// matchSegments compares a pattern with a path. reach[i] tells whether the
-// pattern up to the one looked at matches the first i names, so that the work
-// is bounded by the product of both, whatever the pattern.
-func matchSegments(pattern, names []string) bool {
-	reach := make([]bool, len(names)+1)
-	reach[0] = true
-	for n, segment := range pattern {
-		next := make([]bool, len(names)+1)
-		for i, ok := range reach {
-			switch {
-			case !ok:
-			case segment == "**":
-				for j := i; j <= len(names); j++ {
-					next[j] = true
-				}
-				if n == len(pattern)-1 {
-					next[i] = false // "a/**" is what lies in a, not a itself
-				}
-			case i < len(names):
-				matched, err := path.Match(segment, names[i])
-				next[i+1] = next[i+1] || matched && err == nil
+// match reports whether the pattern matches a path or a directory above it, and
+// how many names of the path are left below that.
+func (r ignoreRule) match(names []string) (left int, ok bool) {
+	anywhere := r.anywhere
+	for i, segment := range r.segments {
+		switch {
+		case segment == "" && !r.anywhere:
+			anywhere = false
+		case segment == "**" && !r.anywhere:
+			if i == len(r.segments)-1 {
+				return len(names), ok
 			}
-			if ok && segment == "**" {
-				break // the first place that is reached covers the rest
+			anywhere = true
+		case strings.Contains(segment, "**") && !r.anywhere:
+			return 0, false
+		default:
+			at := find(segment, names, anywhere)
+			if at < 0 {
+				return 0, false
 			}
+			names, anywhere, ok = names[at+1:], false, true
 		}
-		reach = next
 	}
-	return reach[len(names)]
+	return len(names), ok
+}
+
+// find returns the place of the first name that a segment matches, anywhere or at the
+// beginning, -1 if there is none.
+func find(segment string, names []string, anywhere bool) int {
+	for i, name := range names {
+		if matched, err := path.Match(segment, name); err == nil && matched {
+			return i
+		}
+		if !anywhere {
+			break
+		}
+	}
+	return -1
 }

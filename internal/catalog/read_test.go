@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -229,7 +230,7 @@ func TestAliasBombs(t *testing.T) {
 func TestIgnoredFiles(t *testing.T) {
 	doc := func(name string) string { return `{"schema":"` + name + `"}` }
 	fsys := files(
-		".indexignore", "# no documents\n  *.md  \n/top\n\ndocs/\n!docs/keep.json\nlogs/**/x\n[!a-z].json\n",
+		".indexignore", "# no documents\n  *.md  \n/top\n\ndocs/\n!docs/keep.json\nlogs/**/x\n[^a-z].json\n",
 		"README.md", "prose", "a/b/README.md", "prose", "top/x", "bad: [", "a/top", doc("a/top"),
 		"docs/x", "bad: [", "docs/keep.json", doc("docs/keep.json"), "a/docs", doc("a/docs"),
 		"logs/x", "bad: [", "logs/1/2/x", "bad: [", "logs/1/y", doc("logs/1/y"), "Q.json", "bad: [", "q.json", doc("q.json"),
@@ -245,6 +246,77 @@ func TestIgnoredFiles(t *testing.T) {
 	want := []string{"a/docs", "a/top", "docs/keep.json", "local", "logs/1/y", "q.json", "sub/x.md"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What OLM itself leaves of these files, pattern by pattern: where it is not what
+// git does, a cluster is served what git would leave out.
+func TestIgnoredAsByOLM(t *testing.T) {
+	all := []string{".h", "a", "a.md", "b", "d/e/f", "p/a", "p/x/a", "p/y/b", "x/a", "x/b", "x/y/a/b", "y/x/y/b"}
+	for pattern, ignored := range map[string]string{
+		"*":      strings.Join(all, " "),
+		"/*":     strings.Join(all, " "),
+		"**":     strings.Join(all, " "),
+		"/":      "",
+		"!":      "",
+		"/**":    "",
+		"/**/":   "",
+		"[!b]":   "b p/y/b x/b x/y/a/b y/x/y/b",
+		"[^b]":   "a d/e/f p/a p/x/a p/y/b x/a x/b x/y/a/b y/x/y/b",
+		"[":      "",
+		"a":      "a p/a p/x/a x/a x/y/a/b",
+		"/a":     "a",
+		"a/":     "x/y/a/b",
+		"p/":     "p/a p/x/a p/y/b",
+		"/p/":    "p/a p/x/a p/y/b",
+		"a/**":   "a",
+		"p/**":   "p/a p/x/a p/y/b",
+		"p/**/":  "p/a p/x/a p/y/b",
+		"p//a":   "p/a",
+		"p/**/a": "p/a p/x/a",
+		"p/**a":  "",
+		"**/a/b": "x/y/a/b",
+		"**/y/b": "p/y/b",
+		"x/*/a":  "x/y/a/b",
+		"**/y":   "p/y/b x/y/a/b y/x/y/b",
+		"./a":    "",
+		"../a":   "",
+		"*.md":   "a.md",
+		".*":     ".h",
+		"\\a":    "a p/a p/x/a x/a x/y/a/b",
+	} {
+		fsys := files(".indexignore", pattern)
+		for _, name := range all {
+			fsys[name] = &fstest.MapFile{Data: []byte(`{"schema":"x"}`)}
+		}
+		got := slices.Clone(all)
+		for _, m := range clean(t, fsys).Documents() {
+			got = slices.DeleteFunc(got, func(name string) bool { return name == m.File })
+		}
+		if strings.Join(got, " ") != ignored {
+			t.Errorf("%s: ignored %s\nwant %s", pattern, got, ignored)
+		}
+	}
+}
+
+// OLM takes a field for what it is whatever the case of its letters.
+func TestCaseOfFields(t *testing.T) {
+	c := clean(t, files("a", `Schema: olm.bundle
+PACKAGE: p
+Name: p.v1
+Image: quay.io/a/p:1
+extra: {Name: x}
+RelatedImages: [{NAME: r, Image: "quay.io/a/r:1"}]
+Properties: [{Type: olm.package, value: {PackageName: p, Version: 1.0.0}}]
+`))
+	want := []catalog.Image{
+		{Ref: "quay.io/a/p:1", Package: "p", Bundle: "p.v1"}, {Ref: "quay.io/a/r:1", Name: "r", Package: "p", Bundle: "p.v1"},
+	}
+	if diff := cmp.Diff(want, c.Images()); diff != "" {
+		t.Error(diff)
+	}
+	if b := c.Bundles[0]; b.Version != "1.0.0" || !strings.Contains(string(b.Raw), `"extra":{"Name":"x"}`) {
+		t.Errorf("%s %s", b.Version, b.Raw)
 	}
 }
 
