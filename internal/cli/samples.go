@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -165,12 +166,43 @@ func (a *App) runSamplesMirror(ctx context.Context, g *globalFlags, f *samplesFl
 	if result == nil || !goesOn {
 		return err
 	}
-	done := run.Done(result)
-	e := sampleEnd{configMap: configMap, done: done, left: left, skip: samples.Skipped(wanted, run.Why)}
+	e := sampleEnd{configMap: configMap, done: run.Done(result)}
+	e.earlier, e.left = s.earlierSamples(ctx, f, run, wanted, left)
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	e.skip = samples.Skipped(wanted, run.Why)
 	if end := s.endSamples(f, e); end != nil || err == nil {
 		return end
 	}
 	return &incompleteError{fmt.Sprintf("%d of %s skipped", len(e.skip), ui.Count(len(wanted), "image stream")), err}
+}
+
+// earlierSamples tells the streams that were not wanted, but which an earlier run
+// has brought to the mirror, from the others: the operator's configuration is
+// for all runs. Nobody asks for a stream that is excluded, which the operator is
+// to pass over whatever the mirror has.
+func (s *session) earlierSamples(ctx context.Context, f *samplesFlags, run *mirror.SampleRun, wanted, left []samples.Stream) (earlier, others []string) {
+	notAsked := slices.DeleteFunc(slices.Clone(left), f.choice.Excludes)
+	missing := map[string]bool{}
+	to, err := f.target()
+	if err == nil && f.dirs.to == "" {
+		err = run.Earlier(ctx, s.regs, slices.Concat(wanted, notAsked), to)
+		for _, skip := range samples.Skipped(notAsked, run.Why) {
+			missing[skip.Stream] = true
+		}
+	}
+	if err != nil && ctx.Err() == nil { // a dry run goes on without the mirror
+		s.ui.Warn("what earlier runs brought to the mirror cannot be told, and is skipped: %s", oneLine(err))
+	}
+	for _, stream := range left {
+		if f.dirs.to == "" && !f.choice.Excludes(stream) && !missing[stream.Name] {
+			earlier = append(earlier, stream.Name)
+			continue
+		}
+		others = append(others, stream.Name)
+	}
+	return earlier, others
 }
 
 // someFailed reports whether a copy went through, but not wholly.

@@ -127,6 +127,7 @@ func (e *corruptFile) Unwrap() error { return e.err }
 type sampleEnd struct {
 	configMap *samples.ConfigMap
 	done      map[string]oci.Digest // images that are where they were to go
+	earlier   []string              // streams that were not wanted, but are in the mirror
 	left      []string              // streams that were not wanted
 	skip      []samples.Skip        // streams that lack an image
 }
@@ -136,6 +137,9 @@ type sampleEnd struct {
 func (s *session) endSamples(f *samplesFlags, e sampleEnd) error {
 	for _, skip := range e.skip {
 		s.ui.Warn("image stream %s is skipped: %s", skip.Stream, skip.Why)
+	}
+	if len(e.earlier) > 0 {
+		s.ui.Info("image streams that the mirror has of earlier runs: %s", strings.Join(e.earlier, ", "))
 	}
 	if len(e.left) > 0 {
 		s.ui.Info("image streams that were not wanted: %s", strings.Join(e.left, ", "))

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"context"
 	"errors"
 	"maps"
 
@@ -19,8 +20,14 @@ type SampleRun struct {
 	why    map[string]error
 }
 
-// errNotOnMedium says that an image was not copied to the medium.
-var errNotOnMedium = errors.New("it is not on the medium")
+// absentError is why nobody tried to bring an image to the mirror in this run. An
+// earlier one may have.
+type absentError struct{ error }
+
+var (
+	errNotOnMedium error = absentError{errors.New("it is not on the medium")}
+	errNotWanted   error = absentError{errors.New("it was not wanted")}
+)
 
 // PlanSamples says what is to be copied for image streams: each image from its
 // registry to its place below to, a mirror or the samples of a medium. bad are
@@ -101,7 +108,7 @@ func (r *SampleRun) Done(result *Result) map[string]oci.Digest {
 func failures(result *Result) map[string]error {
 	out := map[string]error{}
 	for _, s := range result.Plan.Skipped {
-		out[s.Ref] = errors.New(s.Why)
+		out[s.Ref] = absentError{errors.New(s.Why)}
 	}
 	for _, err := range result.Planning {
 		if e, ok := errors.AsType[*repo.Error](err); ok {
@@ -116,6 +123,70 @@ func failures(result *Result) map[string]error {
 		}
 	}
 	return out
+}
+
+// Earlier takes in which images of streams are in the mirror although this run did
+// not bring them there, streams that were not wanted among them. It asks for
+// the images of one stream after the other, of each until one is not there. What
+// was tried in this run and failed is not asked for. The error is the mirror's.
+func (r *SampleRun) Earlier(ctx context.Context, regs *Registries, streams []samples.Stream, to ref.Ref) error {
+	places := r.unseen(streams, to)
+	for _, s := range streams {
+		for _, t := range s.Tags {
+			if absent, _ := errors.AsType[absentError](r.why[t.Image]); absent.error != nil {
+				has, err := mirrorHas(ctx, regs, places[t.Image])
+				if err != nil {
+					return err
+				}
+				if has {
+					delete(r.why, t.Image)
+				}
+			}
+			if r.why[t.Image] != nil {
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// unseen notes images that were not wanted as missing, and says where in the
+// mirror the images of streams would be.
+func (r *SampleRun) unseen(streams []samples.Stream, to ref.Ref) map[string]ref.Ref {
+	images, bad := samples.Images(streams)
+	maps.Copy(r.why, bad)
+	inRun := map[string]bool{}
+	for _, i := range r.images {
+		inRun[i.Name] = true
+	}
+	places := map[string]ref.Ref{}
+	for _, i := range images {
+		at, err := i.At(to)
+		switch {
+		case err != nil: // too long a name there
+			r.why[i.Name] = err
+		case !inRun[i.Name] && r.why[i.Name] == nil:
+			r.why[i.Name] = errNotWanted
+		}
+		places[i.Name] = at
+	}
+	return places
+}
+
+// mirrorHas reports whether a mirror has an image under its tag or digest.
+func mirrorHas(ctx context.Context, regs *Registries, at ref.Ref) (bool, error) {
+	rp, err := openSource(ctx, regs, at)
+	if err == nil {
+		by := repo.ByDigest(at.Digest)
+		if at.Digest.IsZero() {
+			by = repo.ByTag(at.Tag)
+		}
+		_, err = rp.Resolve(ctx, by)
+	}
+	if err != nil && !oci.IsNotFound(err) {
+		return false, &repo.Error{Op: OpReadImage, Side: repo.SideDestination, Ref: at.String(), Err: err}
+	}
+	return err == nil, nil
 }
 
 // Why returns why an image is not in the mirror, "" if it is.

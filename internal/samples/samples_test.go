@@ -139,6 +139,13 @@ func TestImagesAreThereOnce(t *testing.T) {
 	}
 }
 
+func names(streams []samples.Stream) (out []string) {
+	for _, s := range streams {
+		out = append(out, s.Name)
+	}
+	return out
+}
+
 func TestChoice(t *testing.T) {
 	all := []samples.Stream{{Name: "dotnet"}, {Name: "java"}, {Name: "java-runtime"}, {Name: "ruby"}}
 	for _, tt := range []struct {
@@ -154,17 +161,16 @@ func TestChoice(t *testing.T) {
 		{samples.Choice{Exclude: []string{"*"}}, "all 4 image streams are excluded", nil},
 	} {
 		wanted, left, err := tt.choice.Apply(all)
-		var names []string
-		for _, s := range wanted {
-			names = append(names, s.Name)
-		}
-		got := strings.Join(names, " ")
+		got := strings.Join(names(wanted), " ")
 		if err != nil {
 			got = err.Error()
 		}
-		if got != tt.want || !slices.Equal(left, tt.left) {
-			t.Errorf("%+v: %q, %q", tt.choice, got, left)
+		if got != tt.want || !slices.Equal(names(left), tt.left) {
+			t.Errorf("%+v: %q, %q", tt.choice, got, names(left))
 		}
+	}
+	if c := (samples.Choice{Include: []string{"ruby"}, Exclude: []string{"java*"}}); !c.Excludes(all[1]) || c.Excludes(all[0]) {
+		t.Error("what is excluded is not what is merely left")
 	}
 	if err := (samples.Choice{Include: []string{"a", "["}}).Check(); err == nil {
 		t.Error("[ is no error")

@@ -19,9 +19,9 @@ func (c Choice) Check() error {
 	return nil
 }
 
-// Apply returns the streams that are wanted and the names of the others. A glob
-// that matches no stream at all is an error: it is a slip of the pen.
-func (c Choice) Apply(all []Stream) (wanted []Stream, left []string, err error) {
+// Apply returns the streams that are wanted and the others. A glob that matches
+// no stream at all is an error: it is a slip of the pen.
+func (c Choice) Apply(all []Stream) (wanted, left []Stream, err error) {
 	for _, glob := range slices.Concat(c.Include, c.Exclude) {
 		if !slices.ContainsFunc(all, func(s Stream) bool { return matches([]string{glob}, s.Name) }) {
 			return nil, nil, fmt.Errorf("no image stream matches %s: there are %s", glob, some(all))
@@ -32,13 +32,17 @@ func (c Choice) Apply(all []Stream) (wanted []Stream, left []string, err error) 
 			wanted = append(wanted, s)
 			continue
 		}
-		left = append(left, s.Name)
+		left = append(left, s)
 	}
 	if len(wanted) == 0 {
 		return nil, nil, fmt.Errorf("all %d image streams are excluded", len(all))
 	}
 	return wanted, left, nil
 }
+
+// Excludes reports whether a stream was named to be left out, which is more than
+// not to be asked for.
+func (c Choice) Excludes(s Stream) bool { return matches(c.Exclude, s.Name) }
 
 func matches(globs []string, name string) bool {
 	return slices.ContainsFunc(globs, func(glob string) bool {
