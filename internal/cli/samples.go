@@ -183,24 +183,24 @@ func (a *App) runSamplesMirror(ctx context.Context, g *globalFlags, f *samplesFl
 // for all runs. Nobody asks for a stream that is excluded, which the operator is
 // to pass over whatever the mirror has.
 func (s *session) earlierSamples(ctx context.Context, f *samplesFlags, run *mirror.SampleRun, wanted, left []samples.Stream) (earlier, others []string) {
-	notAsked := slices.DeleteFunc(slices.Clone(left), f.choice.Excludes)
-	missing := map[string]bool{}
+	there := map[string]bool{}
 	to, err := f.target()
-	if err == nil && f.dirs.to == "" {
+	if err == nil && to.Scheme == ref.Registry {
+		notAsked := slices.DeleteFunc(slices.Clone(left), f.choice.Excludes)
 		err = run.Earlier(ctx, s.regs, slices.Concat(wanted, notAsked), to)
-		for _, skip := range samples.Skipped(notAsked, run.Why) {
-			missing[skip.Stream] = true
+		for _, stream := range notAsked {
+			there[stream.Name] = len(samples.Skipped([]samples.Stream{stream}, run.Why)) == 0
 		}
 	}
 	if err != nil && ctx.Err() == nil { // a dry run goes on without the mirror
 		s.ui.Warn("what earlier runs brought to the mirror cannot be told, and is skipped: %s", oneLine(err))
 	}
 	for _, stream := range left {
-		if f.dirs.to == "" && !f.choice.Excludes(stream) && !missing[stream.Name] {
+		if there[stream.Name] {
 			earlier = append(earlier, stream.Name)
-			continue
+		} else {
+			others = append(others, stream.Name)
 		}
-		others = append(others, stream.Name)
 	}
 	return earlier, others
 }
