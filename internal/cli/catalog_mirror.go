@@ -95,6 +95,9 @@ unless --continue-on-error is given.`,
 					u.Warn("--%s is deprecated, use --%s instead", d.old, d.now)
 				}
 			}
+			if !f.keepList {
+				u.Warn("--keep-manifest-list=false is ignored: lists stay as they are, because clusters ask for them by their digests")
+			}
 			return a.runCatalogMirror(cmd.Context(), g, f, args)
 		},
 	}
@@ -117,7 +120,7 @@ func (f *catalogMirrorFlags) add(flags *pflag.FlagSet) {
 	f.selection.add(flags)
 	flags.StringVar(&f.toManifests, "to-manifests", "", "directory for the manifests; without it manifests-NAME-NUMBER is made")
 	flags.StringVar(&f.dirs.to, "dir", "", "directory of file:// destinations, and of sources unless --from-dir is given; with it DEST may be left out")
-	flags.StringVar(&f.dirs.from, "from-dir", "", "directory of a file:// index image")
+	flags.StringVar(&f.dirs.from, "from-dir", "", "directory of a file:// index image, or of the medium that an index image in the mirror was pushed from")
 	flags.IntVar(&f.maxComponents, "max-components", 2, "most path elements that the name of a repository in the mirror gets; further ones are joined with dashes; 0 is no limit")
 	flags.StringVar(&f.scope, "idms-scope", "repository", "what mirror sets redirect: each repository, or whole registries where all of its images keep their paths")
 	flags.StringVar(&f.scope, "icsp-scope", "repository", "same as --idms-scope")

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+
 	"github.com/airbridge-dev/airbridge/internal/catalog"
 	"github.com/airbridge-dev/airbridge/internal/mirror"
 	"github.com/airbridge-dev/airbridge/internal/oci"
@@ -37,6 +39,9 @@ func (r *catalogRun) recall(n *catalog.Naming) error {
 	if r.refs.index.Scheme == ref.Registry && !n.InPlace() {
 		return nil
 	}
+	if err := r.checkMedium(); err != nil {
+		return err
+	}
 	digests := []oci.Digest{r.content.digest}
 	if r.refs.index.Scheme == ref.Registry && !r.content.madeOf.IsZero() {
 		digests = append(digests, r.content.madeOf)
@@ -58,6 +63,19 @@ func (r *catalogRun) recall(n *catalog.Naming) error {
 		}
 	}
 	return r.assume(n)
+}
+
+// checkMedium refuses a medium that is not there: the user names one although
+// nothing is read from it but what it remembers.
+func (r *catalogRun) checkMedium() error {
+	from := r.flags.dirs.from
+	if from == "" {
+		return nil
+	}
+	if _, err := mirror.FormOf(from); err != nil {
+		return flagError("--from-dir", from, fmt.Errorf("--from-dir: %w", err))
+	}
+	return nil
 }
 
 // assume takes the index image to be from a registry, which is told: a medium of

@@ -282,6 +282,7 @@ var hints = []hintRow{
 	{as[*signature.UnreachableError], "check the proxy settings; without a network, put the signature-*.json of this release into the directory of --release-image-signature-to-dir, or go on with --verify=warn and verify later: its signature is asked for again when it is pushed from a medium"},
 	{is(signature.ErrUnsigned, signature.ErrNoStore), "check that this is the release meant: nightly and own builds are not signed; --verify=warn goes on without"},
 	{as[*mirror.UnverifiedError], "get the release or its signature anew; --verify=warn goes on all the same"},
+	{is(mirror.ErrNoCatalog), "name an operator catalog's index image, as registry.redhat.io/redhat/redhat-operator-index:v4.14; where one has no labels, adm catalog mirror --path=IMAGE_PATH:LOCAL_DIR says where its catalog is"},
 	{is(catalog.ErrDefaultChannel), "name another with --default-channel PACKAGE=CHANNEL"},
 	{is(catalog.ErrDependency), "--with-dependencies adds what is needed; --allow-missing-dependencies goes on without"},
 	{is(catalog.ErrUnmet), "where another catalog of the cluster has it, --allow-missing-dependencies goes on without"},
