@@ -9,6 +9,7 @@ import (
 
 	"github.com/airbridge-dev/airbridge/internal/cluster"
 	"github.com/airbridge-dev/airbridge/internal/mirror"
+	"github.com/airbridge-dev/airbridge/internal/ref"
 	"github.com/airbridge-dev/airbridge/internal/remote"
 )
 
@@ -93,7 +94,8 @@ func (r *catalogRun) advise(o *mirror.CatalogOutcome, cause error) {
 	switch {
 	case o.Renames():
 		o.Command = r.sameCommand(worst)
-	case r.run.Rebuilt != nil: // whose index image no other command can make
+	case r.run.Rebuilt != nil, // whose index image no other command can make
+		r.refs.dest.Scheme == ref.File && !r.remembered: // what images are called outside
 		o.Command = r.sameCommand(nil)
 	case len(o.Retry()) > 0:
 		o.Command = r.retryCommand()

@@ -22,6 +22,8 @@ type catalogRun struct {
 	content *catalogContent
 	run     mirror.CatalogRun
 	dir     manifestsDir
+
+	remembered bool // by the medium, what its images are called outside
 }
 
 // catalogContent is what an index image holds.
@@ -196,5 +198,6 @@ func (r *catalogRun) remember(result *mirror.Result) error {
 	if err := r.regs.Remember(r.run.Names.Remember(digest)); err != nil {
 		return fmt.Errorf("the images are on the medium, but not what they are called outside: %w", err)
 	}
+	r.remembered = true
 	return nil
 }

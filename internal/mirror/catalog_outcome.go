@@ -102,13 +102,14 @@ type fates struct {
 	done     map[ref.Ref]bool
 	failed   map[ref.Ref]error
 	gone     map[string]string // why, by the source as text
+	partly   map[string]string // of images that are there, why not all of it is
 	attached []MissingImage
 	refused  map[ref.Ref]error // what a look at the destination found, where the run ended then
 	rest     error             // why what was not tried was not
 }
 
 func newFates(result *Result, err error) *fates {
-	f := &fates{done: map[ref.Ref]bool{}, gone: map[string]string{}, failed: map[ref.Ref]error{}, refused: map[ref.Ref]error{}, rest: err}
+	f := &fates{done: map[ref.Ref]bool{}, gone: map[string]string{}, partly: map[string]string{}, failed: map[ref.Ref]error{}, refused: map[ref.Ref]error{}, rest: err}
 	if result == nil {
 		return f
 	}
@@ -122,7 +123,7 @@ func newFates(result *Result, err error) *fates {
 	}
 	for _, item := range result.Plan.Items {
 		for _, s := range item.Skipped {
-			f.gone[s.Ref] = fmt.Sprintf("of the list, %s: %s", s.Digest, s.Why)
+			f.partly[s.Ref] = fmt.Sprintf("of the list, %s: %s", s.Digest, s.Why)
 		}
 	}
 	f.lookedAt(result)
@@ -199,6 +200,9 @@ func (f *fates) of(source ref.Ref, n catalog.Name) (MissingImage, bool) {
 		m.Image = n.Source.String()
 	}
 	gone := f.gone[source.String()]
+	if f.done[source] {
+		gone = f.partly[source.String()]
+	}
 	switch err := f.failed[source]; {
 	case err != nil:
 		m.Why, m.err = whyOf(err), err
@@ -216,7 +220,8 @@ func (f *fates) of(source ref.Ref, n catalog.Name) (MissingImage, bool) {
 			m.Why += ": " + inOneLine(f.rest)
 		}
 	}
-	if !m.NotTried || f.refused[source] != nil {
+	m.Refused = f.refused[source] != nil
+	if !m.NotTried {
 		_, m.Refused = errors.AsType[*remote.PushError](m.err)
 	}
 	return m, true

@@ -117,13 +117,13 @@ func (r *Refusals) checkLists(ctx context.Context, reg repo.Registry, p *plan.Pl
 	err = rp.PutManifest(ctx, oci.Descriptor{MediaType: root.MediaType, Digest: root.Digest, Size: int64(len(root.Body))}, root.Body)
 	cause := err
 	err = &repo.Error{Op: "checking that lists may be pushed to", Side: repo.SideDestination, Ref: place.String(), Digest: root.Digest, Err: err}
-	switch {
-	case !sparseRefused(item, err):
+	if !sparseRefused(item, err) {
 		return ctx.Err()
-	case !o.GoOn || o.OrSingle:
-		return &sparseError{err, place.String()}
 	}
 	r.lists[key] = cause
+	if !o.GoOn || o.OrSingle {
+		return &sparseError{err, place.String()}
+	}
 	r.first = cmp.Or(r.first, err)
 	return nil
 }
