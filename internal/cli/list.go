@@ -40,7 +40,7 @@ func (a *App) listOperators(g *globalFlags) *cobra.Command {
 		Short: "Show the operators of a catalog, their channels and versions",
 		Long: `Show the operators of a catalog: all packages, the channels of one (--package),
 or the versions in one of its channels (--channel). Of the index image only the
-layer with the catalog is downloaded.`,
+layer with the catalog is downloaded, as far as the image tells which one that is.`,
 		Example: `  airbridge list operators --catalog registry.redhat.io/redhat/redhat-operator-index:v4.14
   airbridge list operators --catalog registry.redhat.io/redhat/redhat-operator-index:v4.14 --package serverless-operator
   airbridge list operators --catalog registry.redhat.io/redhat/redhat-operator-index:v4.14 --package serverless-operator --channel stable

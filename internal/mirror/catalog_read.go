@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -40,9 +41,10 @@ type IndexOptions struct {
 	Filter oci.PlatformFilter
 	// Path is where the catalog is in the image, "" for where its labels say.
 	Path string
-	// Quick reads the layers alone that have to do with the catalog by the
-	// image's history. It is for lists; without it all are read that may add
-	// to a catalog, which no image is bound to tell.
+	// Quick reads the layers alone that have to do with the catalog by the image's
+	// history or, where that does not tell, by the order of their entries. It is
+	// for lists; without it all are read that may add to a catalog, which no image
+	// is bound to tell.
 	Quick bool
 	// Progress, if set, is told how many bytes of the layers opened so far were
 	// read, and how many they have.
@@ -163,14 +165,14 @@ func (x *Index) Extract(ctx context.Context, dir string) (*ExtractedCatalog, err
 		Source: x.source, Name: x.At.String(), Layers: x.Image.Layers, Progress: x.o.Progress,
 	}
 	if x.o.Quick {
-		reader.Skip = x.skip()
+		reader.Skip, reader.Glance = x.quick()
 	}
 	if !x.Labelled && x.o.Path == "" {
 		reader.Keep = isDatabase
 	}
 	err = reader.Extract(ctx, x.Path, out.staging)
 	if x.o.Quick && errors.Is(err, rootfs.ErrNotThere) {
-		reader.Skip = nil // its history is not to be relied on
+		reader.Skip, reader.Glance = nil, nil // neither is to be relied on
 		err = reader.Extract(ctx, x.Path, out.staging)
 	}
 	if errors.Is(err, rootfs.ErrNotThere) {
@@ -190,45 +192,55 @@ func (x *Index) Extract(ctx context.Context, dir string) (*ExtractedCatalog, err
 
 func isDatabase(head []byte) bool { return string(head) == sqlite.Magic }
 
-// skip returns what tells the layers that a quick look leaves out: those whose
-// steps do not mention the name of the catalog's directory, and those that hold
-// what opm makes of it. Where no step mentions it, they are the layers below the
-// one that has it. An image that does not tell its whole history has none.
-func (x *Index) skip() func(layer int, found bool) bool {
+// quick returns what a quick look leaves out. Layers are skipped of which no step
+// puts anything at the name of the catalog's directory, and where no layer has
+// such a step, those below the one that has the catalog. Layers of which the
+// history does not say that they have it are given up as soon as the order of
+// their entries shows that they do not.
+func (x *Index) quick() (skip, glance func(layer int, found bool) bool) {
 	steps := layerSteps(x.Image)
 	name := path.Base(path.Clean("/" + x.Path))
-	mentions := func(step string) bool { return strings.Contains(step, name) }
-	if !slices.ContainsFunc(steps, mentions) {
-		return func(_ int, found bool) bool { return found && steps != nil }
+	fills := func(layer []string) bool {
+		return slices.ContainsFunc(layer, func(step string) bool { return strings.Contains(step, name) && !fillsNothing.MatchString(step) })
 	}
-	return func(layer int, _ bool) bool {
-		return !mentions(steps[layer]) || strings.Contains(steps[layer], "--cache-only")
+	some := slices.ContainsFunc(steps, fills)
+	all := !slices.ContainsFunc(steps, func(layer []string) bool { return len(layer) == 0 })
+	skip = func(layer int, found bool) bool {
+		if !some {
+			return found && all
+		}
+		return len(steps[layer]) > 0 && !fills(steps[layer])
 	}
+	glance = func(layer int, found bool) bool {
+		last := layer == 0 && !found // which has it, or none has
+		return !last && !fills(steps[layer])
+	}
+	return skip, glance
 }
 
+// fillsNothing knows the steps that name the catalog's directory but put nothing there:
+// settings of the image, and what opm makes of a catalog.
+var fillsNothing = regexp.MustCompile(`--cache-only|^(/bin/sh -c #\(nop\) +)?(CMD|ENTRYPOINT|LABEL|ENV|WORKDIR|VOLUME|USER|EXPOSE)\b`)
+
 // layerSteps returns the steps that made each layer: those since the layer
-// below it, because a step that makes no layer alone may be part of the next.
-func layerSteps(im *img.Image) []string {
-	history, ok := im.Config.JSON(0)["history"].([]any)
-	if !ok {
-		return nil
-	}
-	var out []string
-	group := ""
+// below it, because a step that makes no layer alone may be part of the next. It
+// is none where the history does not tell.
+func layerSteps(im *img.Image) [][]string {
+	var out [][]string
+	var steps []string
+	history, _ := im.Config.JSON(0)["history"].([]any)
 	for _, h := range history {
-		step, ok := h.(map[string]any)
-		if !ok {
-			return nil
+		step, _ := h.(map[string]any)
+		if text, _ := step["created_by"].(string); text != "" {
+			steps = append(steps, text)
 		}
-		text, _ := step["created_by"].(string)
-		group += text + "\n"
 		if empty, _ := step["empty_layer"].(bool); !empty {
-			out = append(out, group)
-			group = ""
+			out = append(out, steps)
+			steps = nil
 		}
 	}
-	if len(out) != len(im.Layers) || slices.Contains(out, "\n") {
-		return nil
+	if len(out) != len(im.Layers) {
+		return make([][]string, len(im.Layers))
 	}
 	return out
 }

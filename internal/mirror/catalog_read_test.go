@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -261,12 +262,15 @@ func TestReadCatalogThatIsDamaged(t *testing.T) {
 	}
 }
 
-// A quick look goes by the history, where that is complete.
+// A quick look goes by the history, as far as that tells. Layers in brackets are
+// read as far as needed.
 func TestQuickLookAtLayers(t *testing.T) {
 	base, binary := `{"created_by":"ADD file:0 in / "}`, `{"created_by":"COPY /bin/opm /bin/opm # buildkit"}`
 	files, more := `{"created_by":"ADD dir:1 in /configs "}`, `{"created_by":"COPY more /configs/more # buildkit"}`
 	cache, label := `{"created_by":"RUN /bin/opm serve /configs --cache-dir=/tmp/cache --cache-only"}`, `{"created_by":"LABEL x=/configs","empty_layer":true}`
 	squashed := `{"created_by":"COPY configs /configs","empty_layer":true},{"created_by":"CMD"}`
+	grouped := strings.ReplaceAll(files+","+cache, "}", `,"empty_layer":true}`) + `,{"created_by":"/bin/sh -c #(nop) LABEL x=/configs"}`
+	command := `{"created_by":"CMD [\"serve\", \"/configs\"]","empty_layer":true}`
 	for name, c := range map[string]struct {
 		history []string
 		layers  int
@@ -276,18 +280,27 @@ func TestQuickLookAtLayers(t *testing.T) {
 		"usual":      {[]string{base, binary, files, cache, label}, 4, 2, "2"},
 		"two":        {[]string{base, files, binary, more}, 4, 1, "31"},
 		"squashed":   {[]string{base, squashed, binary}, 3, 1, "1"},
-		"silent":     {[]string{base, binary, binary}, 3, 1, "21"},
-		"incomplete": {[]string{base, files}, 3, 1, "210"},
-		"none":       {nil, 2, 1, "10"},
+		"grouped":    {[]string{base, grouped}, 2, 1, "1"},
+		"settings":   {[]string{base, files, command, cache}, 3, 1, "1"},
+		"appended":   {[]string{base, files, cache, `{}`, `{}`}, 5, 3, "[4][3]1"},
+		"silent":     {[]string{base, binary, binary}, 3, 1, "[2][1]"},
+		"incomplete": {[]string{base, files}, 3, 1, "[2][1][0]"},
+		"none":       {nil, 2, 1, "[1][0]"},
+		"one layer":  {nil, 1, 0, "0"},
 	} {
 		config, err := img.ParseConfig([]byte(`{"history":[` + strings.Join(c.history, ",") + `]}`))
 		if err != nil {
 			t.Fatal(err)
 		}
 		x := &Index{Path: "/configs/", Image: &img.Image{Config: config, Layers: make([]oci.Descriptor, c.layers)}}
-		skip, read := x.skip(), ""
+		read := ""
+		skip, glance := x.quick()
 		for layer := c.layers - 1; layer >= 0; layer-- {
-			if !skip(layer, layer < c.found) {
+			switch {
+			case skip(layer, layer < c.found):
+			case glance(layer, layer < c.found):
+				read += fmt.Sprintf("[%d]", layer)
+			default:
 				read += strconv.Itoa(layer)
 			}
 		}

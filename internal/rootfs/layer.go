@@ -49,8 +49,8 @@ func newHeader(h *tar.Header) (header, bool) {
 }
 
 // scan shows the entries of a layer and verifies it to its end, because a part
-// cannot be verified. What is wrong with the content explains what is wrong
-// with the archive, so it is told first.
+// cannot be verified, unless visit wants none of it (errPast). What is wrong with
+// the content explains what is wrong with the archive, so it is told first.
 func (r *Reader) scan(ctx context.Context, desc oci.Descriptor, visit func(header, io.Reader) error) error {
 	opener := func(ctx context.Context, offset int64) (io.ReadCloser, error) {
 		return r.Source.OpenBlob(ctx, desc.Digest, offset)
@@ -64,6 +64,10 @@ func (r *Reader) scan(ctx context.Context, desc oci.Descriptor, visit func(heade
 	r.total += desc.Size
 	counted := &counter{ctx: ctx, r: r, content: content}
 	err = r.archive(counted, visit)
+	if errors.Is(err, errPast) {
+		r.total = r.done
+		return nil
+	}
 	if _, ours := errors.AsType[*writeError](err); ours || errors.Is(err, ErrLimit) {
 		return fmt.Errorf("layer %s: %w", desc.Digest, err)
 	}

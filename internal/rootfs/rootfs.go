@@ -45,6 +45,10 @@ type Reader struct {
 	// Skip, if set, says that a layer, by its place in Layers, is known not to
 	// have anything at the path. found tells whether an upper one has.
 	Skip func(layer int, found bool) bool
+	// Glance, if set, says that a layer is believed to be in the order of its names,
+	// as layers are that tools pack. It is given up, and not verified, where an entry
+	// is past the path and nothing was taken from it.
+	Glance func(layer int, found bool) bool
 	// Keep, if set, says by its first 16 bytes whether a file is wanted.
 	Keep func(head []byte) bool
 	// Progress, if set, is told how many bytes of the layers opened so far were
@@ -98,6 +102,7 @@ type tree struct {
 	links map[string]link // by their names
 	moved string          // where a link at path, or above it, leads
 	layer int             // that is being read
+	order *order          // of that layer's entries, nil where it does not matter
 	wipes []wipe          // of that layer
 	gone  map[string]wipe
 }
@@ -148,7 +153,10 @@ func (t *tree) pass() error {
 		if desc.IsForeign() || t.r.Skip != nil && t.r.Skip(i, t.found) {
 			continue
 		}
-		t.layer, t.wipes = i, nil
+		t.layer, t.wipes, t.order = i, nil, nil
+		if t.r.Glance != nil && t.r.Glance(i, t.found) {
+			t.order = &order{path: t.path}
+		}
 		if err := t.r.scan(t.ctx, desc, t.entry); err != nil {
 			return err
 		}
@@ -196,6 +204,9 @@ func (t *tree) isGone(name string) bool {
 func (t *tree) entry(h header, content io.Reader) error {
 	if t.moved != "" {
 		return nil
+	}
+	if t.order.past(h.name) {
+		return errPast
 	}
 	if w, ok := whiteout(h.name); ok {
 		t.wipes = append(t.wipes, w)

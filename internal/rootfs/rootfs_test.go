@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
@@ -215,6 +216,52 @@ func TestKeepAndSkip(t *testing.T) {
 	got, err := extract(t, r, ".")
 	if err != nil || len(got) != 1 || got["a.db"] == "" || len(b.opened) != 2 {
 		t.Error(got, err, b.opened)
+	}
+}
+
+// A layer is given up where its order shows that it has nothing at the path, and
+// read to its end where it has something, or is in no order.
+func TestGlance(t *testing.T) {
+	random := make([]byte, 200_000)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(random)
+	noise := string(random)
+	for _, c := range []struct {
+		name, path string
+		entries    []string
+		want       string
+		whole      bool
+	}{
+		{"past", "configs", []string{"bin/opm", "etc/", "etc/x", "configs/a"}, "", false},
+		{"beside", "opt/configs", []string{"opt/", "opt/d/x", "opt/configs/a"}, "", false},
+		{"before", "configs", []string{"./", "bin/opm", "boot", "configs/a", "etc/x"}, "a", true},
+		{"out of order", "configs", []string{"bin/y", "bin/x", "etc/x", "configs/a"}, "a", true},
+		{"a name that begins alike", "configs", []string{"config/", "configs-old/x", "configs/a"}, "a", true},
+		{"above, one that begins alike", "opt/configs", []string{"opt-x", "opt/configs/a"}, "a", true},
+		{"another that begins alike", "configs", []string{"configsX/x", "configs/a"}, "", false},
+		{"a directory before what sorts between", "a", []string{"A-b/x", "A/x", "a/b"}, "b", true},
+		{"removed", "opt/configs", []string{".wh.opt", "tmp/x", "opt/configs/a"}, "a", true},
+		{"removed below", "configs", []string{"configs/.wh.b", "tmp/x", "configs/a"}, "a", true},
+		{"another is removed", "configs", []string{".wh.bin", "tmp/x", "configs/a"}, "", false},
+	} {
+		upper := layer(noise, c.entries...)
+		r, _ := image(upper)
+		r.Glance = func(int, bool) bool { return true }
+		var done int64
+		r.Progress = func(d, _ int64) { done = d }
+		got, err := extract(t, r, c.path)
+		switch {
+		case c.want == "" && !errors.Is(err, rootfs.ErrNotThere), c.want != "" && (err != nil || got[c.want] == ""):
+			t.Errorf("%s: %v", c.name, err)
+		case (done == int64(len(upper))) != c.whole:
+			t.Errorf("%s: %d of %d bytes were read", c.name, done, len(upper))
+		}
+	}
+	r, _ := image(layer("1", "configs/a"), layer(noise, "tmp/x", "tmp/y"))
+	r.Glance = func(int, bool) bool { return true }
+	var done, total int64
+	r.Progress = func(d, t int64) { done, total = d, t }
+	if got, err := extract(t, r, "configs"); err != nil || got["a"] != "1" || done != total {
+		t.Error(got, err, done, total)
 	}
 }
 
