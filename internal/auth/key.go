@@ -55,6 +55,13 @@ func (k Key) String() string {
 	return k.Host + "/" + k.Path
 }
 
+// Below reports whether a key is for a part of what another is for, and so wins
+// over it there.
+func (k Key) Below(other Key) bool {
+	return normalHost(k.Host) == normalHost(other.Host) && k.Path != other.Path &&
+		(other.Path == "" || strings.HasPrefix(k.Path, other.Path+"/"))
+}
+
 // checkHost takes names, IPv4 addresses and IPv6 addresses in brackets, each
 // with or without a port.
 func checkHost(host string) error {

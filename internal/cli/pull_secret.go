@@ -199,6 +199,12 @@ func (f *mergeFlags) addMirror(ctx context.Context, s session, d *auth.Document)
 		s.ui.Warn("entry %q: %s is replaced by %s", key, old, c)
 	}
 	d.Set(key, c, f.email)
+	for _, name := range d.Keys() {
+		old, err := d.Credential(name)
+		if at, kerr := auth.ParseKey(name); kerr == nil && at.Below(key) && (err != nil || old != c) {
+			s.ui.Warn("entry %q stays, and for the repositories below it wins over the one for %s: airbridge logout --authfile %s %[1]s removes it", name, key, f.to)
+		}
+	}
 	return nil
 }
 

@@ -49,12 +49,15 @@ func TestWrongSecrets(t *testing.T) {
 		"":              `kind is ""`,
 		"geheim":        "not a manifest",
 		"a: [geheim\nb": "wrong at line",
-		strings.Replace(good, "Secret", "List", 1):                         `kind is "List"`,
-		strings.Replace(good, "dockerconfigjson", "dockercfg", 1):          "type is",
-		strings.Replace(good, ".dockerconfigjson:", ".dockerconfig:", 1):   "is missing",
-		strings.Replace(good, "e30=", "geheim!", 1):                        "not base64",
-		secretYAML(`{"auths": geheim}`):                                    "line 1, column 11",
-		"kind: Secret\ntype: kubernetes.io/dockerconfigjson\ndata: geheim": "is missing",
+		strings.Replace(good, "Secret", "List", 1):                                             `kind is "List"`,
+		strings.Replace(good, "dockerconfigjson", "dockercfg", 1):                              "type is",
+		strings.Replace(good, ".dockerconfigjson:", ".dockerconfig:", 1):                       "is missing",
+		strings.Replace(good, "e30=", "geheim!", 1):                                            "not base64",
+		good + "---\nkind: ConfigMap\n":                                                        "several documents",
+		"kind: ConfigMap\n---\n" + good:                                                        "several documents",
+		"# a comment\n---\n" + strings.Replace(good, "Secret", "List", 1) + "---\n# nothing\n": `kind is "List"`,
+		secretYAML(`{"auths": geheim}`):                                                        "line 1, column 11",
+		"kind: Secret\ntype: kubernetes.io/dockerconfigjson\ndata: geheim":                     "is missing",
 	} {
 		_, err := cluster.ParsePullSecret([]byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "geheim") {

@@ -241,6 +241,7 @@ func TestParseInstallConfigErrors(t *testing.T) {
 		"apiVersion: v2\n":                                              "it is no install-config.yaml",
 		"apiVersion: v1\nplatform: {aws: {}, gcp: {}}\n":                "more than one platform",
 		"apiVersion: v1\nplatform: aws\n":                               "not valid YAML",
+		"apiVersion: v1\n---\napiVersion: v1\nplatform: {aws: {}}\n":    "several documents",
 		"apiVersion: v1\ncapabilities: {baselineCapabilitySet: v9.9}\n": `unrecognized baselineCapabilitySet "v9.9"; known are vCurrent, None, v4.11`,
 	} {
 		_, err := release.ParseInstallConfig([]byte(config))
