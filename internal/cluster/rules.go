@@ -19,9 +19,6 @@ type mirrorRule struct {
 	never   bool     // NeverContactSource
 }
 
-// Len is the number of sources that there are rules for.
-func (m MirrorRules) Len() int { return len(m.rules) }
-
 // Candidates returns where an image is to be looked for, best first: the
 // mirrors of all rules that fit, in their order, and last the image as it was
 // named, which is left out where a rule says NeverContactSource and has mirrors. Rules
