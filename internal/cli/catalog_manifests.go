@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/airbridge-dev/airbridge/internal/catalog"
 	"github.com/airbridge-dev/airbridge/internal/cluster"
@@ -41,9 +42,20 @@ func (r *catalogRun) writeManifests() (err error) {
 		err = r.dir.write(r.ui, append([]cluster.File{{Name: mirror.MappingFile, Content: r.run.Mapping()}}, r.dir.files...))
 	}
 	if err != nil {
-		return fmt.Errorf("writing the manifests: %w", err)
+		return manifestsError(err)
 	}
 	return nil
+}
+
+// manifestsError is an error of writing the manifests, with the flag that helps
+// where something lies in their place.
+func manifestsError(err error) error {
+	taken := errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENOTDIR)
+	err = fmt.Errorf("writing the manifests: %w", err)
+	if taken {
+		err = &hinted{err, "name another directory with --to-manifests, or move away what lies there"}
+	}
+	return err
 }
 
 func (d manifestsDir) write(u *ui.UI, files []cluster.File) error {
@@ -69,6 +81,7 @@ func (r *catalogRun) manifests() ([]cluster.File, error) {
 	if _, large := errors.AsType[*cluster.TooLargeError](err); large {
 		err = &hinted{err, "give it more room with --max-idms-size"}
 	}
+	r.tellAddresses(c.Addresses(), files)
 	return files, err
 }
 

@@ -178,6 +178,9 @@ func (f *catalogMirrorFlags) parse(args []string) (r catalogRefs, err error) {
 	if err := f.parsePath(&r); err != nil {
 		return r, err
 	}
+	if err := f.checkManifests(); err != nil {
+		return r, err
+	}
 	if r.wanted, err = f.selection.parse(); err != nil {
 		return r, err
 	}

@@ -3,6 +3,8 @@ package cluster
 import (
 	"fmt"
 	"hash/fnv"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/airbridge-dev/airbridge/internal/ref"
@@ -110,6 +112,19 @@ func (c Catalog) split() (digests, tags []Mirrored) {
 		}
 	}
 	return digests, tags
+}
+
+// Addresses are the registries of the catalog's objects that are given by an
+// IPv6 address, in order. Clusters refuse ImageDigestMirrorSets,
+// ImageTagMirrorSets and ClusterCatalogs with one: they take names and IPv4
+// addresses there.
+func (c Catalog) Addresses() []string {
+	hosts := map[string]bool{c.Index.Host: true}
+	for _, image := range c.Images {
+		hosts[image.Original.Host], hosts[image.Mirror.Host] = true, true
+	}
+	maps.DeleteFunc(hosts, func(host string, _ bool) bool { return !strings.HasPrefix(host, "[") })
+	return slices.Sorted(maps.Keys(hosts))
 }
 
 func (c Catalog) catalogSource() []byte {

@@ -64,6 +64,47 @@ func TestCatalogFiles(t *testing.T) {
 	}
 }
 
+// The limit counts every byte of an object: two sources that fill it are in one.
+func TestMirrorSetsAreFilled(t *testing.T) {
+	c := cluster.Catalog{Name: "x", Index: ref.MustParse("m.io/x/index:v1"), Images: mirrored(
+		"quay.io/a/b"+pinned, "m.io/x/a-b:1", "quay.io/c/d"+pinned, "m.io/x/c-d:1",
+	)}
+	size := len(catalogFiles(t, c)[cluster.IDMSFile]) - len("---\n")
+	for limit, want := range map[int]int{size: 1, size - 1: 2} {
+		c.IDMS.MaxBytes = limit
+		if got := strings.Count(catalogFiles(t, c)[cluster.IDMSFile], "---\n"); got != want {
+			t.Errorf("with %d bytes for %d there are %d objects, want %d", limit, size, got, want)
+		}
+	}
+}
+
+// Without a limit named, objects have at most 250,000 bytes, and use them.
+func TestMirrorSetsHaveALimit(t *testing.T) {
+	c := cluster.Catalog{Name: "x", Index: ref.MustParse("m.io/x/index:v1")}
+	for i := range 5000 {
+		c.Images = append(c.Images, mirrored(fmt.Sprintf("quay.io/a/b%d%s", i, pinned), fmt.Sprintf("m.io/x/a-b%d:1", i))...)
+	}
+	parts := strings.Split(catalogFiles(t, c)[cluster.ICSPFile], "---\n")[1:]
+	if len(parts) != 2 || len(parts[0]) > 250_000 || len(parts[0]) < 250_000-2*entryLen {
+		t.Errorf("%d objects, the first of %d bytes", len(parts), len(parts[0]))
+	}
+}
+
+// Where as many images of a registry are in one place of the mirror as in
+// another, it is always the same place that counts as the registry's.
+func TestRegistryScopeOfTwoPlaces(t *testing.T) {
+	c := cluster.Catalog{Name: "x", Index: ref.MustParse("m.io/x/index:v1"), Images: mirrored(
+		"quay.io/a/b"+pinned, "m.io/x/a/b:1", "quay.io/c/d"+pinned, "m.io/y/c/d:1", "quay.io/e/f"+pinned, "m.io/z/e/f:1",
+	)}
+	c.IDMS.Scope = cluster.ByRegistry
+	want := map[string]string{"quay.io": "m.io/x", "quay.io/c/d": "m.io/y/c/d", "quay.io/e/f": "m.io/z/e/f"}
+	for range 20 {
+		if diff := cmp.Diff(want, sourcesIn(catalogFiles(t, c)[cluster.IDMSFile])); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+}
+
 // The same catalog in another order is the same bytes (oc.md W16).
 func TestCatalogFilesAreDeterministic(t *testing.T) {
 	for _, scope := range []cluster.Scope{cluster.ByRepository, cluster.ByRegistry} {
@@ -224,6 +265,20 @@ func TestFilesThatHaveNothingAreNotMade(t *testing.T) {
 	}
 	if len(files) != 3 {
 		t.Errorf("%d files", len(files))
+	}
+}
+
+func TestAddresses(t *testing.T) {
+	c := redhat()
+	if got := c.Addresses(); len(got) != 0 {
+		t.Errorf("names are addresses: %v", got)
+	}
+	c.Index = ref.MustParse("[fd00::2]/olm/index:v1")
+	c.Images = append(c.Images, mirrored(
+		"[fd00::1]:5000/a/b:v1", "[fd00::2]/olm/a-b:v1", "10.0.0.1:5000/a/c:v1", "[fd00::2]/olm/a-c:v1",
+	)...)
+	if diff := cmp.Diff([]string{"[fd00::1]:5000", "[fd00::2]"}, c.Addresses()); diff != "" {
+		t.Error(diff)
 	}
 }
 
