@@ -1,18 +1,13 @@
 package mirror
 
 import (
-	"encoding/base64"
 	"errors"
-	"fmt"
 	"net/http"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/airbridge-dev/airbridge/internal/auth"
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/remote"
 	"github.com/airbridge-dev/airbridge/internal/repo"
@@ -26,15 +21,7 @@ func toProduct(t *testing.T, o flaky.Options) (*world, *flaky.Server) {
 	t.Helper()
 	w := newWorld(t)
 	s := flaky.Start(t, o)
-	file := filepath.Join(t.TempDir(), "auth.json")
-	login := base64.StdEncoding.EncodeToString([]byte(flaky.Pusher + ":" + flaky.Password))
-	if err := os.WriteFile(file, fmt.Appendf(nil, `{"auths":{%q:{"auth":%q}}}`, s.Addr, login), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	store, err := auth.Load(auth.Options{File: file})
-	if err != nil {
-		t.Fatal(err)
-	}
+	store := account(t, s.Addr, flaky.Pusher+":"+flaky.Password)
 	clock := &skip{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
 	client := remote.New(remote.Options{Insecure: true, Credentials: store, Now: clock.Now, Sleep: clock.Sleep})
 	w.regs.o.Remote = func(host string) repo.Registry {
