@@ -302,7 +302,7 @@ func (n Naming) Recall(memories []Memory) *Memory {
 		if n.Index.Scheme != ref.Registry && m.is(n.Index.WithDefaultTag()) {
 			return &memories[i]
 		}
-		if n.Index.Scheme == ref.Registry && (n.isAt(m.Index) || !m.Original.IsZero() && n.isAt(m.Original)) {
+		if n.Index.Scheme == ref.Registry && (n.IsAt(m.Index) || !m.Original.IsZero() && n.IsAt(m.Original)) {
 			return &memories[i]
 		}
 	}

@@ -165,7 +165,7 @@ func (n Naming) medium() ref.Ref {
 	switch {
 	case n.Index.Scheme != ref.Registry:
 		return n.Index
-	case n.Memory == nil || !n.InPlace() || !n.isAt(n.Memory.Index):
+	case n.Memory == nil || !n.InPlace() || !n.IsAt(n.Memory.Index):
 		return ref.Ref{}
 	case n.Index.Tag == "" && !n.Index.Digest.IsZero():
 		return n.Memory.Index.WithDigest(n.Index.Digest)
@@ -173,9 +173,9 @@ func (n Naming) medium() ref.Ref {
 	return n.Memory.Index
 }
 
-// isAt reports whether the index image is in the repository that one of that
-// name goes to.
-func (n Naming) isAt(name ref.Ref) bool {
+// IsAt reports whether the index image is in the repository that an image of that
+// name, on a medium or in a registry, goes to.
+func (n Naming) IsAt(name ref.Ref) bool {
 	at, err := Mount(name, n.Dest, n.Max)
 	return err == nil && at.Canonical().Repository() == n.Index.Canonical().Repository()
 }

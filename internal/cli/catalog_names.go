@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/airbridge-dev/airbridge/internal/catalog"
 	"github.com/airbridge-dev/airbridge/internal/mirror"
@@ -42,27 +43,37 @@ func (r *catalogRun) recall(n *catalog.Naming) error {
 	if err := r.checkMedium(); err != nil {
 		return err
 	}
-	digests := []oci.Digest{r.content.digest}
-	if r.refs.index.Scheme == ref.Registry && !r.content.madeOf.IsZero() {
-		digests = append(digests, r.content.madeOf)
+	known, err := r.look(n, r.content.digest)
+	if err == nil && n.Memory == nil && r.refs.index.Scheme == ref.Registry && !r.content.madeOf.IsZero() {
+		// The medium has the whole one: mapped, it would take the place of the part.
+		known, err = r.look(n, r.content.madeOf)
+		r.run.Reduced = r.run.Reduced || n.Memory != nil
 	}
-	for _, digest := range digests {
-		memories, problems, err := r.regs.CatalogMemories(digest)
-		if err != nil {
-			return err
-		}
-		if n.Memory = n.Recall(memories); n.Memory != nil {
-			n.Original = n.Memory.Original
-			if digest != r.content.digest {
-				r.run.Reduced = true // the medium has the whole one: mapped, it would take the place of the part
-			}
-			return nil
-		}
-		for _, p := range problems {
-			r.ui.Warn("what the medium knows of its catalogs cannot be read: %v", p)
-		}
+	if err != nil || n.Memory != nil {
+		return err
 	}
-	return r.assume(n)
+	return r.assume(n, known)
+}
+
+// look gives the naming what the medium remembers of the index image with a
+// digest, if it does. It returns all names that the medium knows it by.
+func (r *catalogRun) look(n *catalog.Naming, digest oci.Digest) (known []ref.Ref, err error) {
+	memories, problems, err := r.regs.CatalogMemories(digest)
+	if err != nil {
+		return nil, err
+	}
+	if n.Memory = n.Recall(memories); n.Memory != nil {
+		n.Original = n.Memory.Original
+		r.checkPlace(n, n.Memory.Index, n.Original)
+		return nil, nil
+	}
+	for _, p := range problems {
+		r.ui.Warn("what the medium knows of its catalogs cannot be read: %v", p)
+	}
+	for _, m := range memories {
+		known = append(known, m.Index, m.Original)
+	}
+	return known, nil
 }
 
 // checkMedium refuses a medium that is not there: the user names one although
@@ -78,9 +89,18 @@ func (r *catalogRun) checkMedium() error {
 	return nil
 }
 
+// checkPlace warns of an index image in the mirror that another run put there
+// than this one looks like: the related images are not where it would put them.
+func (r *catalogRun) checkPlace(n *catalog.Naming, names ...ref.Ref) {
+	if r.refs.index.Scheme == ref.Registry && !slices.ContainsFunc(names, n.IsAt) {
+		r.ui.Warn("%s is not where this destination and --max-components=%d put it: with others than those of the run that pushed it, the manifests name images that are not there", r.refs.index, n.Max)
+	}
+}
+
 // assume takes the index image to be from a registry, which is told: a medium of
-// oc does not say, and neither does a registry.
-func (r *catalogRun) assume(n *catalog.Naming) (err error) {
+// oc does not say, and neither does a registry. Known are the names that the medium
+// has for the same image.
+func (r *catalogRun) assume(n *catalog.Naming, known []ref.Ref) (err error) {
 	if n.Original, err = mirror.AssumedOriginal(r.refs.index, r.refs.dest, r.flags.indexRegistry); err != nil {
 		return flagError("--index-registry", r.flags.indexRegistry, err)
 	}
@@ -88,6 +108,10 @@ func (r *catalogRun) assume(n *catalog.Naming) (err error) {
 	if r.refs.index.Scheme == ref.Registry {
 		others += ", --from-dir the medium that it was pushed from"
 	}
+	if len(known) == 0 {
+		known = []ref.Ref{n.Original, {Scheme: ref.File, Path: mirror.OCDestination + "/" + n.Original.Path}}
+	}
+	r.checkPlace(n, known...)
 	r.ui.Info("where the index image came from is not recorded here: it is taken to be %s (%s)", n.Original, others)
 	return nil
 }
