@@ -141,25 +141,67 @@ func (s *selector) pickAll(want []Wanted) error {
 	for _, w := range want {
 		byName[w.Package] = append(byName[w.Package], w)
 	}
-	if every := byName[EveryPackage]; every != nil {
-		delete(byName, EveryPackage)
-		for _, name := range s.shelves.names() {
-			if byName[name] == nil {
-				byName[name] = every
-			}
-		}
-	}
+	every := byName[EveryPackage]
+	delete(byName, EveryPackage)
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		errs = append(errs, s.pick(name, byName[name]))
 	}
+	if every != nil {
+		errs = append(errs, s.pickOthers(every, byName))
+	}
 	for _, name := range slices.Sorted(maps.Keys(s.options.DefaultChannels)) {
-		if byName[name] == nil {
+		if byName[name] == nil && (every == nil || s.shelves[name] == nil) {
 			errs = append(errs, selectError{ErrDefaultChannel, fmt.Sprintf("package %s: it is given a default channel, but is not wanted", name)})
 		}
 	}
 	return errors.Join(errs...)
 }
+
+// pickOthers chooses what is wanted of every package that was not named. Those
+// that have nothing of it are left out, which is told in one note; that none
+// has it is an error.
+func (s *selector) pickOthers(every []Wanted, named map[string][]Wanted) error {
+	if _, _, err := byChannel(every); err != nil {
+		return err
+	}
+	var without []string
+	var errs []error
+	others := 0
+	for _, name := range s.shelves.names() {
+		if named[name] != nil {
+			continue
+		}
+		others++
+		err := s.pick(name, every)
+		if errors.As(err, new(noVersionError)) {
+			without = append(without, name)
+			continue
+		}
+		errs = append(errs, err)
+	}
+	errs = append(errs, s.leaveOut(without, others, every[0].versions()))
+	return errors.Join(errs...)
+}
+
+// leaveOut tells which of the other packages have none of the versions that are
+// wanted of each.
+func (s *selector) leaveOut(without []string, others int, versions string) error {
+	switch len(without) {
+	case 0:
+		return nil
+	case others:
+		return selectError{ErrNotInCatalog, fmt.Sprintf("none of the packages that * stands for has a version %s", versions)}
+	}
+	s.notes = append(s.notes, fmt.Sprintf("left out, because they have no version %s: %s", versions, some(without)))
+	return nil
+}
+
+// noVersionError: a package has none of the versions that are wanted of it.
+type noVersionError struct{ selectError }
+
+// Unwrap returns the error with its reason.
+func (e noVersionError) Unwrap() error { return e.selectError }
 
 // pick chooses what is wanted of one package.
 func (s *selector) pick(name string, want []Wanted) error {
@@ -187,7 +229,7 @@ func (s *selector) pick(name string, want []Wanted) error {
 		return err
 	}
 	if len(c.channels) == 0 {
-		return selectError{ErrNotInCatalog, fmt.Sprintf("package %s has no version %s; it has %s", name, every.versions(), some(shelf.versions(nil)))}
+		return noVersionError{selectError{ErrNotInCatalog, fmt.Sprintf("package %s has no version %s; it has %s", name, every.versions(), some(shelf.versions(nil)))}}
 	}
 	s.picked[name] = c
 	return nil

@@ -184,6 +184,11 @@ func TestSelect(t *testing.T) {
 		// What is said of a channel comes before what is said of all.
 		{"a a:stable:4.0.0..", "a[beta: 6; old: 2; stable*: 5 4]"},
 		{"* a:stable", "a[stable*: 5] c[s*: 4]"},
+		{"*::5.0.0..", "a[beta: 6 5; stable*: 5]"}, // c has none
+		{"*::4.0.0.. c", "a[beta: 6 5; stable*: 5 4] c[s*: 4]"},
+		{"*::9.0.0..", "! none of the packages that * stands for has a version 9.0.0.."},
+		{"*::9.0.0.. a", "! none of the packages that * stands for has a version 9.0.0.."},
+		{"* *::..", "! * and *::..: of one channel only one range"},
 		{"a:stable a:stable", "a[stable*: 5]"},
 		{"a:stable a:stable:4.0.0", "! a:stable and a:stable:4.0.0: of one channel only one range"},
 		// Skipped versions hang on the entry that skips them.
@@ -345,6 +350,7 @@ func TestSelectBuildMetadata(t *testing.T) {
 func TestSelectNotes(t *testing.T) {
 	c := catalogOf(t, []pkg{{name: "a", standard: "s", channels: []string{"s: 3>2.0.0_5 2.0.0_5>1 1"}}, plain[1]})
 	for want, note := range map[string]string{
+		"*::4.0.0..":       "left out, because they have no version 4.0.0..: a",
 		"a::2.0.0..":       "package a: channel s has 2.0.0-5, which comes before 2.0.0 in the order of versions and is left out; ask for 2.0.0-5 to have it",
 		"a::2.0.0-5..":     "",
 		"a::..3.0.0":       "",
@@ -396,7 +402,8 @@ func TestParseWanted(t *testing.T) {
 	for s, want := range map[string]string{
 		"": "the name of the package is missing", ":b": "the name of the package is missing", "a:": "the channel is missing",
 		"a::": "the versions are missing", "a:b:": "the versions are missing", "a:b:1": `"1" is no version`, "a:b:1.2.3...": `"." is no version`,
-		"a:b:2.0.0..1.0.0": "2.0.0 is later than 1.0.0", "a:b:c:d": `"c:d" is no version`, "a*": "* stands for every package", "*:b": "no one channel",
+		"a:b:2.0.0..1.0.0": "2.0.0 is later than 1.0.0", "a:b:c:d": `"c:d" is no version`, "a*": "* stands for every package",
+		"a:1.0.0..": "versions come after a second colon: a::1.0.0..", "a:..2.0.0": "after a second colon", "a:1.0..2.0": "after a second colon", "*:1.0.0..": "*::1.0.0..", "*:b": "no one channel",
 		"a,b": "no spaces, slashes, commas", "a b": "no spaces", "quay.io/a:b": "no spaces, slashes",
 	} {
 		if _, err := catalog.ParseWanted(s); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "expected PACKAGE[:CHANNEL[:VERSIONS]]") {

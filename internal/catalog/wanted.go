@@ -47,6 +47,8 @@ func parseWanted(s string) (Wanted, error) {
 		return w, errors.New("names of packages and channels have no spaces, slashes, commas or equal signs")
 	case strings.ContainsRune(name, '*') && name != EveryPackage:
 		return w, errors.New("* stands for every package, and not for a part of a name")
+	case strings.Contains(channel, "..") && !hasVersions:
+		return w, fmt.Errorf("versions come after a second colon: %s::%s", name, channel)
 	case name == EveryPackage && channel != "":
 		return w, errors.New("of every package no one channel can be wanted")
 	case hasVersions && versions == "":

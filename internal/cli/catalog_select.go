@@ -22,7 +22,7 @@ type selectionFlags struct {
 }
 
 func (f *selectionFlags) add(flags *pflag.FlagSet) {
-	flags.StringSliceVar(&f.packages, "packages", nil, "only these, as PACKAGE[:CHANNEL[:VERSIONS]], and an index image with nothing else; VERSIONS is 1.2.3, 1.2.0.., ..1.2.3, 1.2.0..2.0.0, or .. for all; without them the newest version, without CHANNEL of every channel; may be repeated")
+	flags.StringSliceVar(&f.packages, "packages", nil, "only these, as PACKAGE[:CHANNEL[:VERSIONS]], and an index image with nothing else; VERSIONS is 1.2.3, 1.2.0.., ..1.2.3, 1.2.0..2.0.0, or .. for all; without them the newest version, without CHANNEL of every channel; PACKAGE * is every one that is not named; may be repeated")
 	flags.BoolVar(&f.withDependencies, "with-dependencies", false, "add the packages that those of --packages need")
 	flags.BoolVar(&f.allowUnmet, "allow-missing-dependencies", false, "go on, with a note, where a package of --packages needs what is not wanted or not there: another catalog may have it")
 	flags.StringToStringVar(&f.defaultChannels, "default-channel", nil, "PACKAGE=CHANNEL: the default channel of a package whose own is not wanted; may be repeated")
@@ -30,6 +30,9 @@ func (f *selectionFlags) add(flags *pflag.FlagSet) {
 
 func (f *selectionFlags) parse() ([]catalog.Wanted, error) {
 	var out []catalog.Wanted
+	if f.packages != nil && len(f.packages) == 0 { // of an unset variable: the whole catalog is never meant
+		return nil, usagef("--packages names no package; without it the whole catalog is mirrored")
+	}
 	for _, s := range f.packages {
 		w, err := catalog.ParseWanted(s)
 		if err != nil {
