@@ -1,7 +1,6 @@
 package mirror
 
 import (
-	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -173,7 +172,7 @@ func TestRefusedComponentsHoldTheRelease(t *testing.T) {
 	w, s := product(t, "harbor", "there")
 	wishes := manyWishes(w, s.Addr, "absent/components", "there/release")
 	wishes[1].Last = true
-	_, err := Copy(context.WithoutCancel(t.Context()), w.regs, wishes, goOn, w.observer())
+	_, err := Copy(t.Context(), w.regs, wishes, goOn, w.observer())
 	if got := sent(s); err == nil || len(got) > 0 {
 		t.Errorf("error %v, sent to %q", err, got)
 	}

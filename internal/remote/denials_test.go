@@ -95,3 +95,37 @@ func TestAccidentsOfTheTokenServicePass(t *testing.T) {
 		}
 	}
 }
+
+// Whoever has no account may still read what everybody may, once a push was
+// refused him.
+func TestNobodyMayStillRead(t *testing.T) {
+	r := newRig(t, flaky.Options{Login: &flaky.Login{Bearer: true, Anonymous: true}})
+	r.preload(t, "a", []byte("x"), "v1")
+	if err := r.registry.CanPush(t.Context(), "a"); !errors.Is(err, oci.ErrUnauthorized) {
+		t.Fatalf("a push without an account: %v", err)
+	}
+	if err := lists(t, r, "a"); err != nil {
+		t.Errorf("reading: %v", err)
+	}
+}
+
+// A token service that is overloaded has refused nothing.
+func TestOverloadIsNoDenial(t *testing.T) {
+	var busy atomic.Bool
+	busy.Store(true)
+	r := newRig(t, flaky.Options{Login: &flaky.Login{User: "u", Password: "p", Bearer: true, Product: flaky.Product{Wrong: func(w http.ResponseWriter) {
+		if busy.Load() {
+			flaky.Refuse(w, http.StatusTooManyRequests, "TOOMANYREQUESTS", "later")
+			return
+		}
+		flaky.Refuse(w, http.StatusForbidden, "DENIED", "wrong")
+	}}}})
+	r.login(t, "u:wrong")
+	if err := lists(t, r, "a"); !errors.Is(err, oci.ErrTooManyRequests) {
+		t.Fatalf("while it is busy: %v", err)
+	}
+	busy.Store(false)
+	if err := lists(t, r, "a"); !errors.Is(err, oci.ErrDenied) {
+		t.Errorf("then: %v", err)
+	}
+}
