@@ -23,6 +23,7 @@ func constraint(value string) string {
 const (
 	anyOf    = `"any":{"constraints":[{"package":{"packageName":"none","versionRange":">=1.0.0"}},{"package":{"packageName":"lib","versionRange":"<2.0.0"}}]}`
 	allOf    = `"all":{"constraints":[{"gvk":{"group":"g.io","version":"v1","kind":"One"}},{"package":{"packageName":"lib","versionRange":">=3.0.0"}}]}`
+	allCel   = `"all":{"constraints":[{"cel":{"rule":"true"}},{"any":{"constraints":[{"cel":{"rule":"true"}},{"package":{"packageName":"none"}}]}},{"package":{"packageName":"lib","versionRange":"<2.0.0"}}]}`
 	notThere = `"not":{"constraints":[{"package":{"packageName":"lib","versionRange":">=1.0.0"}}]}`
 )
 
@@ -38,6 +39,7 @@ var needing = []pkg{
 	{name: "app-all", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": constraint(allOf)}},
 	{name: "app-not", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": constraint(notThere)}},
 	{name: "app-cel", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": constraint(`"cel":{"rule":"true"}`)}},
+	{name: "app-all-cel", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": constraint(allCel)}},
 	{name: "app-range", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": needsPackage("lib", "newest")}},
 	{name: "app-none", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": needsPackage("lib", ">9.0.0")}},
 	{name: "app-no-api", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": api("olm.gvk.required", "None")}},
@@ -64,6 +66,8 @@ func TestDependencies(t *testing.T) {
 		{"app-all", "! needs package lib in a version >=3.0.0", "app-all[s*: 1] lib[s*: 3]"},
 		{"app-not", "app-not[s*: 1]", "app-not[s*: 1]"},
 		{"app-cel", "app-cel[s*: 1]", "app-cel[s*: 1]"},
+		// What is clear counts, beside what is not.
+		{"app-all-cel", "! needs package lib in a version <2.0.0", "app-all-cel[s*: 1] lib[old: 1; s*: 3]"},
 		{"app-range", "app-range[s*: 1]", "app-range[s*: 1]"},
 		{"app-none", "! needs package lib in a version >9.0.0, which the catalog does not have; it has 1.0.0, 2.5.0, 3.0.0", "! which the catalog does not have"},
 		{"app-no-api", "! package app-no-api: bundle app-no-api.v1.0.0 needs the API None.v1.g.io, which the catalog does not have", "! which the catalog does not have"},
@@ -145,10 +149,11 @@ func TestDependencyNotes(t *testing.T) {
 	c := catalogOf(t, needing)
 	o := catalog.SelectOptions{WithDependencies: true}
 	for want, note := range map[string]string{
-		"app-cel":       "package app-cel: whether bundle app-cel.v1.0.0 has all that it needs is not known: its olm.constraint: an expression in CEL",
-		"app-range":     `its olm.package.required: the range of versions "newest"`,
-		"app-package":   "package lib is added, because bundle app-package.v1.0.0 needs package lib",
-		"app-mid lib:s": "package lib: lib.v2.5.0 of channel s is added, because bundle app-mid.v1.0.0 needs",
+		"app-cel":                   "package app-cel: whether bundle app-cel.v1.0.0 has all that it needs is not known: its olm.constraint: an expression in CEL",
+		"app-all-cel lib:s lib:old": "whether bundle app-all-cel.v1.0.0 has all that it needs is not known: its olm.constraint: an expression in CEL",
+		"app-range":                 `its olm.package.required: the range of versions "newest"`,
+		"app-package":               "package lib is added, because bundle app-package.v1.0.0 needs package lib",
+		"app-mid lib:s":             "package lib: lib.v2.5.0 of channel s is added, because bundle app-mid.v1.0.0 needs",
 	} {
 		_, s, err := catalog.Select(c, wanted(t, strings.Fields(want)...), o)
 		if err != nil || len(s.Notes) != 1 || !strings.Contains(s.Notes[0], note) {

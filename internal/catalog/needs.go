@@ -100,9 +100,7 @@ func (f *facts) property(p Property) error {
 	default:
 		return nil
 	}
-	if err == nil {
-		f.needs = append(f.needs, n)
-	}
+	f.needs = append(f.needs, n) // as far as it is clear
 	return err
 }
 
@@ -141,7 +139,8 @@ type constraints struct {
 
 // constraintNeed reads a constraint. What must not be there is a matter of the
 // cluster and not of the catalog, so not is always met. Expressions in CEL
-// cannot be checked here.
+// cannot be checked here. With an error it returns what is needed in any case:
+// of several needs those that are clear, of alternatives none.
 func constraintNeed(value []byte, depth int) (need, error) {
 	var c constraint
 	if err := json.Unmarshal(value, &c); err != nil {
@@ -159,7 +158,10 @@ func constraintNeed(value []byte, depth int) (need, error) {
 		return need{all: parts}, err
 	case c.Any != nil:
 		parts, err := c.Any.needs(depth)
-		return need{any: parts}, err
+		if err != nil {
+			return need{}, err
+		}
+		return need{any: parts}, nil
 	case c.CEL != nil:
 		return need{}, fmt.Errorf("an expression in CEL cannot be checked without a cluster")
 	case c.Not != nil:
@@ -168,16 +170,18 @@ func constraintNeed(value []byte, depth int) (need, error) {
 	return need{}, fmt.Errorf("it is of a kind that is not known")
 }
 
+// needs reads all constraints, and returns the first error.
 func (c *constraints) needs(depth int) ([]need, error) {
 	out := []need{}
+	var unclear error
 	for _, value := range c.Constraints {
 		n, err := constraintNeed(value, depth+1)
-		if err != nil {
-			return nil, err
+		if err != nil && unclear == nil {
+			unclear = err
 		}
 		out = append(out, n)
 	}
-	return out, nil
+	return out, unclear
 }
 
 // unmet returns the parts of a need that nothing meets. Of alternatives none or
