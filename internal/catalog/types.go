@@ -108,14 +108,17 @@ type Image struct {
 // Problem is a document that cannot be read.
 type Problem struct {
 	File    string
-	Line    int    // of the fault as exactly as it is known, from 1
+	Line    int    // of the fault as exactly as it is known, from 1; 0 in a database
 	Package string // that the document belongs to, "" where that cannot be told
 	Err     error
 }
 
 // Error implements error.
 func (p Problem) Error() string {
-	where := fmt.Sprintf("%s, line %d", p.File, p.Line)
+	where := p.File
+	if p.Line > 0 {
+		where += fmt.Sprintf(", line %d", p.Line)
+	}
 	if p.Package != "" {
 		where += fmt.Sprintf(" (package %s)", p.Package)
 	}

@@ -248,11 +248,11 @@ func layerSteps(im *img.Image) [][]string {
 // Catalog reads the catalog. Broken documents are problems; the caller decides.
 func (e *ExtractedCatalog) Catalog(ctx context.Context) (*catalog.Catalog, []catalog.Problem, error) {
 	if e.Form == CatalogDatabase {
-		c, err := sqlite.Read(ctx, e.Database)
+		c, problems, err := sqlite.Read(ctx, e.Database)
 		if err != nil {
 			return nil, nil, indexError(e.index.At, err)
 		}
-		return c, nil, nil
+		return c, problems, nil
 	}
 	root, err := os.OpenRoot(e.Dir)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/airbridge-dev/airbridge/internal/catalog"
 )
 
 // data is what the tables hold, by the names that join them.
@@ -15,6 +17,8 @@ type data struct {
 	entries  map[[2]string][]entry // by package and channel
 	bundles  map[string]*bundle
 	images   map[string][]string // by bundle
+
+	problems []catalog.Problem // of bundles that cannot be made documents, without the file
 }
 
 // entry is a bundle's place in a channel.

@@ -59,9 +59,7 @@ func (d *data) catalog() (*catalog.Catalog, error) {
 		delete(byPackage, pkg)
 	}
 	for _, pkg := range slices.Sorted(maps.Keys(byPackage)) {
-		if err := d.addBundles(c, byPackage[pkg]); err != nil {
-			return nil, err
-		}
+		d.addBundles(c, byPackage[pkg])
 	}
 	for _, name := range slices.Sorted(maps.Keys(d.images)) {
 		if d.bundles[name] != nil {
@@ -96,7 +94,8 @@ func (d *data) addPackage(c *catalog.Catalog, pkg string, bundles []*bundle) err
 			return err
 		}
 	}
-	return d.addBundles(c, bundles)
+	d.addBundles(c, bundles)
+	return nil
 }
 
 // describe returns what the console shows of an operator, as far as its
@@ -148,18 +147,16 @@ func splitNames(list string) (out []string) {
 	return out
 }
 
-func (d *data) addBundles(c *catalog.Catalog, bundles []*bundle) error {
+func (d *data) addBundles(c *catalog.Catalog, bundles []*bundle) {
 	for _, b := range bundles {
 		properties, err := b.all()
-		if err != nil {
-			return fmt.Errorf("bundle %s: %w", b.name, err)
+		if err == nil {
+			err = add(c, bundleDocument{catalog.SchemaBundle, b.pkg, b.name, b.image, properties, d.related(b.name, b.image)})
 		}
-		err = add(c, bundleDocument{catalog.SchemaBundle, b.pkg, b.name, b.image, properties, d.related(b.name, b.image)})
 		if err != nil {
-			return fmt.Errorf("bundle %s: %w", b.name, err)
+			d.problems = append(d.problems, catalog.Problem{Package: b.pkg, Err: fmt.Errorf("bundle %s: %w", b.name, err)})
 		}
 	}
-	return nil
 }
 
 // related returns the related images of a bundle, its own first, as file-based

@@ -37,19 +37,23 @@ const Magic = "SQLite format 3\x00"
 
 // Read reads the database of a catalog. The file is not changed, nothing is
 // written beside it, and it must not be changed by others meanwhile. What is
-// missing in databases of old versions is left empty. The error matches
-// ErrNoCatalog for a file that is something else.
-func Read(ctx context.Context, path string) (*catalog.Catalog, error) {
-	var c *catalog.Catalog
-	err := with(ctx, path, func(r *reader) error {
+// missing in databases of old versions is left empty. Bundles of which something
+// cannot be read are told in problems and left out; the caller decides whether
+// that will do. The error matches ErrNoCatalog for a file that is something else.
+func Read(ctx context.Context, path string) (c *catalog.Catalog, problems []catalog.Problem, err error) {
+	err = with(ctx, path, func(r *reader) error {
 		data, err := r.data(ctx)
 		if err != nil {
 			return err
 		}
 		c, err = data.catalog()
+		problems = data.problems
 		return err
 	})
-	return c, err
+	for i := range problems {
+		problems[i].File = filepath.Base(path)
+	}
+	return c, problems, err
 }
 
 // Check returns nil for a file that is the database of a catalog, as far as its

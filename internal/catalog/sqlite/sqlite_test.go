@@ -58,9 +58,9 @@ func change(t *testing.T, file string, statements ...string) {
 
 func read(t *testing.T, file string) *catalog.Catalog {
 	t.Helper()
-	c, err := sqlite.Read(t.Context(), file)
-	if err != nil {
-		t.Fatal(err)
+	c, problems, err := sqlite.Read(t.Context(), file)
+	if err != nil || len(problems) > 0 {
+		t.Fatal(err, problems)
 	}
 	return c
 }
@@ -187,18 +187,36 @@ func TestHostile(t *testing.T) {
 		"view":      {[]string{"DROP TABLE related_image", "CREATE VIEW related_image AS " + endless}, "it has no table related_image"},
 		"generated": {[]string{"DROP TABLE related_image", "CREATE TABLE related_image (operatorbundle_name TEXT, image TEXT AS (hex(zeroblob(200000000))))", "INSERT INTO related_image VALUES ('x')"}, ""},
 		"large":     {[]string{"UPDATE operatorbundle SET csv = zeroblob(70000000)"}, "too big"},
-		"property":  {[]string{"UPDATE properties SET value = '{'"}, `operator-000.v1.0.0: the property "olm.gvk" has no valid value`},
-		"objects":   {[]string{"UPDATE operatorbundle SET bundlepath = '', bundle = '{'"}, "its manifests cannot be read"},
 		"empty":     {[]string{"DROP TABLE operatorbundle"}, "it has no table operatorbundle"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file, _ := write(t, sample.CatalogSpec{Packages: 1})
 			change(t, file, c.statements...)
-			_, err := sqlite.Read(t.Context(), file)
+			_, _, err := sqlite.Read(t.Context(), file)
 			if c.text == "" && err != nil || c.text != "" && (err == nil || !strings.Contains(err.Error(), c.text)) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// A bundle that cannot be read is told with its package, and left out.
+func TestProblems(t *testing.T) {
+	for name, c := range map[string]struct{ statement, text string }{
+		"property":   {"UPDATE properties SET value = '{' WHERE operatorbundle_name = 'operator-000.v1.1.0'", `the property "olm.gvk" has no valid value`},
+		"objects":    {"UPDATE operatorbundle SET bundlepath = '', bundle = '{' WHERE name = 'operator-000.v1.1.0'", "its manifests cannot be read: unexpected EOF"},
+		"dependency": {"INSERT INTO dependencies VALUES ('olm.package', 'x', 'operator-000.v1.1.0', '', '')", "a dependency cannot be read: "},
+	} {
+		file, _ := write(t, sample.CatalogSpec{Packages: 2, Bundles: 2})
+		change(t, file, c.statement)
+		got, problems, err := sqlite.Read(t.Context(), file)
+		if err != nil || len(problems) != 1 || len(got.Bundles) != 3 || len(got.Packages) != 2 {
+			t.Errorf("%s: %v, %v, %d bundles", name, err, problems, len(got.Bundles))
+			continue
+		}
+		if want := filepath.Base(file) + " (package operator-000): bundle operator-000.v1.1.0: " + c.text; !strings.HasPrefix(problems[0].Error(), want) {
+			t.Errorf("%s: %v, want %s", name, problems[0], want)
+		}
 	}
 }
 
@@ -209,19 +227,19 @@ func TestOtherFiles(t *testing.T) {
 		if err := os.WriteFile(file, []byte(body), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := sqlite.Read(t.Context(), file); err == nil {
+		if _, _, err := sqlite.Read(t.Context(), file); err == nil {
 			t.Error(name, "was read")
 		} else if len(body) < len(sqlite.Magic) && !errors.Is(err, sqlite.ErrNoCatalog) {
 			t.Error(name, err)
 		}
 	}
-	if _, err := sqlite.Read(t.Context(), filepath.Join(dir, "none")); !errors.Is(err, os.ErrNotExist) {
+	if _, _, err := sqlite.Read(t.Context(), filepath.Join(dir, "none")); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
 	file, _ := write(t, sample.CatalogSpec{})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := sqlite.Read(ctx, file); !errors.Is(err, context.Canceled) {
+	if _, _, err := sqlite.Read(ctx, file); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 }
@@ -246,7 +264,7 @@ func TestDamaged(t *testing.T) {
 		if err := os.WriteFile(file, body, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := sqlite.Read(t.Context(), file); err != nil {
+		if _, _, err := sqlite.Read(t.Context(), file); err != nil {
 			failed++
 		}
 	}
@@ -263,6 +281,6 @@ func FuzzRead(f *testing.F) {
 		if err := os.WriteFile(file, body, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, _ = sqlite.Read(t.Context(), file) // an error, or not: no panic
+		_, _, _ = sqlite.Read(t.Context(), file) // an error, or not: no panic
 	})
 }
