@@ -55,6 +55,16 @@ func (c *Catalog) List() []PackageListing {
 	return out
 }
 
+// NearPackages returns the packages of a list whose names look most like one that
+// it does not have, at most five.
+func NearPackages(list []PackageListing, name string) []string {
+	var names []string
+	for _, p := range list {
+		names = append(names, p.Name)
+	}
+	return nearest(name, names)
+}
+
 // listing finds what belongs to a package.
 type listing struct {
 	bundles  map[[2]string]*Bundle // by package and name

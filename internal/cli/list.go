@@ -207,21 +207,10 @@ func findPackage(packages []catalog.PackageListing, name string) (catalog.Packag
 		return packages[i], nil
 	}
 	err := fmt.Errorf("the catalog has no package %q", name)
-	if near := near(name, packages); len(near) > 0 {
+	if near := catalog.NearPackages(packages, name); len(near) > 0 {
 		return catalog.PackageListing{}, &hinted{err, "did you mean " + strings.Join(near, ", ") + "?"}
 	}
 	return catalog.PackageListing{}, err
-}
-
-// near returns the packages whose names have this in them, or the other way round.
-func near(name string, packages []catalog.PackageListing) (out []string) {
-	const most = 5
-	for _, p := range packages {
-		if len(out) < most && (strings.Contains(p.Name, name) || strings.Contains(name, p.Name)) {
-			out = append(out, p.Name)
-		}
-	}
-	return out
 }
 
 func findChannel(p catalog.PackageListing, name string) (catalog.ChannelListing, error) {
@@ -231,6 +220,9 @@ func findChannel(p catalog.PackageListing, name string) (catalog.ChannelListing,
 			return c, nil
 		}
 		names = append(names, c.Name)
+	}
+	if len(names) == 0 {
+		return catalog.ChannelListing{}, fmt.Errorf("the package %s has no channels at all", p.Name)
 	}
 	return catalog.ChannelListing{}, fmt.Errorf("the package %s has no channel %q; its channels are %s", p.Name, name, strings.Join(names, ", "))
 }

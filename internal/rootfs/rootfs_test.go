@@ -209,6 +209,15 @@ func TestCorrupt(t *testing.T) {
 	}
 }
 
+// A name that no file system of this program takes is told with its layer.
+func TestNameNotUTF8(t *testing.T) {
+	r, _ := image(layer("1", "configs/b\xff/a"))
+	_, err := extract(t, r, "configs")
+	if want := "layer " + r.Layers[0].Digest.String() + `: the name "b\xff/a" is not UTF-8`; err == nil || err.Error() != want {
+		t.Error(err)
+	}
+}
+
 func TestKeepAndSkip(t *testing.T) {
 	r, b := image(layer("SQLite format 3\x00...", "a.db"), layer("other", "a", "b"), layer("SQLite format 3\x00...", "skipped"))
 	r.Keep = func(head []byte) bool { return string(head) == "SQLite format 3\x00" }

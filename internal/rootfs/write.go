@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 )
@@ -86,6 +87,9 @@ func closed(f *os.File) error {
 // create makes a file with the directories above it. A file of the same layer
 // that has the name is replaced, as unpacking the archive would.
 func (t *tree) create(name string) (*os.File, error) {
+	if !fs.ValidPath(name) { // which what reads the files will ask for by name
+		return nil, fmt.Errorf("the name %q is not UTF-8", name)
+	}
 	if err := t.root.MkdirAll(path.Dir(name), 0o755); err != nil {
 		return nil, err
 	}
