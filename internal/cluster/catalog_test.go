@@ -109,6 +109,10 @@ func TestRegistryScopeOfTwoPlaces(t *testing.T) {
 func TestCatalogFilesAreDeterministic(t *testing.T) {
 	for _, scope := range []cluster.Scope{cluster.ByRepository, cluster.ByRegistry} {
 		c := redhat()
+		c.Images = append(c.Images, mirrored(
+			"quay.io/a/b"+pinned, "m.example.com:5000/olm-mirror/a-b-1:v1", // in several places
+			"quay.io/a/b"+pinned, "m.example.com:5000/olm-mirror/a-b-0:v1",
+		)...)
 		c.ICSP.Scope, c.IDMS.Scope = scope, scope
 		want := catalogFiles(t, c)
 		c.Images = append(c.Images, c.Images...)

@@ -39,9 +39,11 @@ func MirrorSources(sources, mirrors []ref.Ref) []MirrorSource {
 // mirrors of all, those of the first list first.
 func Merge(lists ...[]MirrorSource) []MirrorSource {
 	var out []MirrorSource
+	places := map[string]int{} // of sources in out
 	for _, m := range slices.Concat(lists...) {
-		at := slices.IndexFunc(out, func(o MirrorSource) bool { return o.Source == m.Source })
-		if at < 0 {
+		at, had := places[m.Source]
+		if !had {
+			places[m.Source] = len(out)
 			out = append(out, MirrorSource{Mirrors: slices.Clone(m.Mirrors), Source: m.Source})
 			continue
 		}

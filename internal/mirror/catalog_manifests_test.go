@@ -59,6 +59,10 @@ func TestWriteManifests(t *testing.T) {
 	if err := os.WriteFile(own, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	reader := filepath.Join(dir, "reader") // whoever has the old file open
+	if err := os.Link(filepath.Join(dir, mirror.MappingFile), reader); err != nil {
+		t.Skip(err)
+	}
 	mapping.Content = []byte("a=c\n")
 	if diff := cmp.Diff([]string{mirror.MappingFile, cluster.ClusterCatalogFile}, write(mapping)); diff != "" {
 		t.Error(diff)
@@ -68,6 +72,9 @@ func TestWriteManifests(t *testing.T) {
 	}
 	if _, err := os.Stat(own); err != nil {
 		t.Errorf("a file of the user's: %v", err)
+	}
+	if got, err := os.ReadFile(reader); err != nil || string(got) != "a=b\n" {
+		t.Errorf("a file is written over where it lies: %q, %v", got, err)
 	}
 	if got, err := os.ReadFile(filepath.Join(dir, mirror.MappingFile)); err != nil || string(got) != "a=c\n" {
 		t.Errorf("%q, %v", got, err)
