@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -85,16 +86,16 @@ func (a *App) runListOperators(ctx context.Context, g *globalFlags, f *listOpera
 	if err != nil {
 		return err
 	}
-	packages := c.List()
+	packages, columns := c.List(), helpColumns(a.Stdout)
 	if f.pkg == "" {
-		return s.show(render, packages, func() string { return packagesText(packages) })
+		return s.show(render, packages, func() string { return packagesText(packages, columns) })
 	}
 	p, err := findPackage(packages, f.pkg)
 	if err != nil {
 		return err
 	}
 	if f.channel == "" {
-		return s.show(render, p, func() string { return packageText(p) })
+		return s.show(render, p, func() string { return packageText(p, columns) })
 	}
 	channel, err := findChannel(p, f.channel)
 	if err != nil {
@@ -154,20 +155,46 @@ func (s *session) show(render renderer, value any, text func() string) error {
 // listSpaces is what is between the columns of a list.
 const listSpaces = 2
 
-func packagesText(packages []catalog.PackageListing) string {
+// packagesText is a table no wider than the terminal, as far as names can be cut
+// that are only shown; 0 columns are no limit.
+func packagesText(packages []catalog.PackageListing, columns int) string {
+	const name, title, channel = "NAME", "DISPLAY NAME", "DEFAULT CHANNEL"
+	room := columns - width(name, packages, func(p catalog.PackageListing) string { return p.Name }) -
+		width(channel, packages, func(p catalog.PackageListing) string { return p.DefaultChannel }) - 2*listSpaces
 	var b strings.Builder
 	image.Columns(&b, listSpaces, func(t *image.Table) {
-		t.Row("NAME", "DISPLAY NAME", "DEFAULT CHANNEL")
+		t.Row(name, title, channel)
 		for _, p := range packages {
-			t.Row(p.Name, p.DisplayName, p.DefaultChannel)
+			shown := image.Printable(p.DisplayName)
+			if columns > 0 {
+				shown = cut(shown, max(room, len(title)))
+			}
+			t.Row(p.Name, shown, p.DefaultChannel)
 		}
 	})
 	return trimmed(b.String())
 }
 
-func packageText(p catalog.PackageListing) string {
+// width is that of a column.
+func width(title string, packages []catalog.PackageListing, cell func(catalog.PackageListing) string) int {
+	most := len(title)
+	for _, p := range packages {
+		most = max(most, utf8.RuneCountInString(image.Printable(cell(p))))
+	}
+	return most
+}
+
+// cut shortens a text to so many letters.
+func cut(text string, letters int) string {
+	if r := []rune(text); len(r) > letters {
+		return string(r[:letters-1]) + "…"
+	}
+	return text
+}
+
+func packageText(p catalog.PackageListing, columns int) string {
 	b := strings.Builder{}
-	b.WriteString(packagesText([]catalog.PackageListing{p}) + "\n")
+	b.WriteString(packagesText([]catalog.PackageListing{p}, columns) + "\n")
 	image.Columns(&b, listSpaces, func(t *image.Table) {
 		t.Row("CHANNEL", "HEAD", "VERSION", "BUNDLES")
 		for _, c := range p.Channels {

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"runtime"
 	"strings"
@@ -105,13 +106,29 @@ func (a *App) runListReleases(ctx context.Context, g *globalFlags, f *listReleas
 	case f.channel != "":
 		return s.showReleases(render, releases.Releases(f.channel, q.Arch), q)
 	case f.version != "":
-		return s.showReleases(render, releases.Minor(f.version, q.Arch), q)
+		nodes := releases.Minor(f.version, q.Arch)
+		if len(nodes) == 0 && f.lookup.graphFile != "" {
+			return f.lookup.inFile(noMinor(f.version, q.Arch, releases))
+		}
+		return s.showReleases(render, nodes, q)
 	}
 	lines := releases.Lines(q.Arch)
 	if lines == nil {
 		return &graph.NotFoundError{Query: q, Archs: releases.Archs()}
 	}
 	return s.show(render, lines, func() string { return linesText(lines) })
+}
+
+// noMinor says which minor versions a graph has instead of one.
+func noMinor(version string, arch graph.Arch, g *graph.Graph) error {
+	var have []string
+	for _, l := range g.Lines(arch) {
+		have = append(have, l.Minor)
+	}
+	if len(have) == 0 {
+		return &graph.NotFoundError{Query: graph.Query{Channel: "candidate-" + version, Arch: arch}, Archs: g.Archs()}
+	}
+	return fmt.Errorf("the update graph has no releases of %s for %s; it has those of %s", version, arch, strings.Join(have, ", "))
 }
 
 // graph reads the part of the update graph that is asked for.
