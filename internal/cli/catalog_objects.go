@@ -33,20 +33,20 @@ func (f *catalogMirrorFlags) checkManifests() error {
 	return nil
 }
 
-// tellAddresses says which of a catalog's objects clusters refuse because of an
+// tellAddresses says which of a catalog's objects are of no use because of an
 // IPv6 address.
 func (r *catalogRun) tellAddresses(addresses []string, files []cluster.File) {
 	var refused []string
 	for _, f := range files {
 		in := func(address string) bool { return bytes.Contains(f.Content, []byte(address)) }
 		switch f.Name {
-		case cluster.IDMSFile, cluster.ITMSFile, cluster.ClusterCatalogFile:
+		case cluster.ICSPFile, cluster.IDMSFile, cluster.ITMSFile, cluster.ClusterCatalogFile:
 			if slices.ContainsFunc(addresses, in) {
 				refused = append(refused, f.Name)
 			}
 		}
 	}
 	if len(refused) > 0 {
-		r.ui.Warn("clusters refuse %s: they take no IPv6 address there; give %s a name", strings.Join(refused, ", "), strings.Join(addresses, ", "))
+		r.ui.Warn("clusters cannot use %s: they take no IPv6 address there; give %s a name", strings.Join(refused, ", "), strings.Join(addresses, ", "))
 	}
 }

@@ -117,7 +117,8 @@ func (c Catalog) split() (digests, tags []Mirrored) {
 // Addresses are the registries of the catalog's objects that are given by an
 // IPv6 address, in order. Clusters refuse ImageDigestMirrorSets,
 // ImageTagMirrorSets and ClusterCatalogs with one: they take names and IPv4
-// addresses there.
+// addresses there. An ImageContentSourcePolicy with one is taken, but the nodes
+// of the versions that it is for cannot pull then.
 func (c Catalog) Addresses() []string {
 	hosts := map[string]bool{c.Index.Host: true}
 	for _, image := range c.Images {
