@@ -87,7 +87,7 @@ func (g *upgrades) head() string { return g.chain[0].Name }
 // those that are skipped there: from the lowest entry below which all of them
 // are, itself included, to the last that has any. Entries between that are no
 // targets belong to it, or the chain would break. A target that the chain
-// does not lead to cannot be had.
+// does not lead to cannot be had. All targets are entries of the channel.
 func (g *upgrades) span(targets map[string]bool) map[string]bool {
 	counts := g.below(targets)
 	top := 0
@@ -98,7 +98,7 @@ func (g *upgrades) span(targets map[string]bool) map[string]bool {
 	for i := top; i < len(counts) && counts[i] > 0; i++ {
 		kept[g.chain[i].Name] = true
 		for _, s := range g.chain[i].Skips {
-			if targets[s] && g.entries[s] != nil {
+			if targets[s] {
 				kept[s] = true
 			}
 		}
@@ -113,7 +113,7 @@ func (g *upgrades) below(targets map[string]bool) []int {
 	seen := map[string]bool{}
 	for i := len(g.chain) - 1; i >= 0; i-- {
 		for _, name := range append([]string{g.chain[i].Name}, g.chain[i].Skips...) {
-			if targets[name] && g.entries[name] != nil {
+			if targets[name] {
 				seen[name] = true
 			}
 		}

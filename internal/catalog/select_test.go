@@ -294,6 +294,21 @@ func TestSelectDefaultChannel(t *testing.T) {
 	checkSelection(t, "! package b: it is given a default channel, but is not wanted", s, err)
 }
 
+// What is wrong with what is wanted of every package is told once.
+func TestSelectEveryPackage(t *testing.T) {
+	c := catalogOf(t, plain)
+	_, _, err := catalog.Select(c, wanted(t, "*", "*::.."), catalog.SelectOptions{})
+	if err == nil || strings.Count(err.Error(), "only one range") != 1 {
+		t.Error(err)
+	}
+	o := catalog.SelectOptions{DefaultChannels: map[string]string{"a": "beta", "none": "x"}}
+	_, s, err := catalog.Select(c, wanted(t, "*"), o)
+	checkSelection(t, "! package none: it is given a default channel, but is not wanted", s, err)
+	delete(o.DefaultChannels, "none")
+	_, s, err = catalog.Select(c, wanted(t, "*"), o)
+	checkSelection(t, "a[beta*: 6; old: 2; stable: 5] c[s*: 4]", s, err)
+}
+
 // What is kept is as it was written, and what names what is gone is gone.
 func TestSelectDocuments(t *testing.T) {
 	a := plain[0]
