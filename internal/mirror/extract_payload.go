@@ -7,11 +7,12 @@ import (
 )
 
 // MakeDirectory makes a directory that is to be written to, and makes sure that
-// it can be.
+// it can be. What a run left there that was killed is removed.
 func MakeDirectory(dir string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
+	sweep(dir)
 	o, err := newOutput(dir)
 	if err != nil {
 		return err

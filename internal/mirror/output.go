@@ -5,8 +5,12 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
+
+	"github.com/airbridge-dev/airbridge/internal/store/fsys"
 )
 
 // output is a file on its way to its name: complete there, or not there at all.
@@ -15,13 +19,65 @@ type output struct {
 	dir string
 }
 
-// newOutput makes a file without a name of its own in a directory.
+// unfinished is how outputs are called that have no name yet.
+const unfinished = ".airbridge-"
+
+// newOutput makes a file without a name of its own in a directory. It is locked
+// until it is closed, which tells it from what a run left that was killed.
 func newOutput(dir string) (*output, error) {
-	f, err := os.CreateTemp(dir, ".airbridge-*")
-	if err != nil {
-		return nil, err
+	for {
+		f, err := os.CreateTemp(dir, unfinished+"*")
+		if err != nil {
+			return nil, err
+		}
+		o := &output{f, dir}
+		if o.claim() {
+			return o, nil
+		}
+		o.discard()
 	}
-	return &output{f, dir}, nil
+}
+
+// claim locks the file, and reports whether it is still there: another run may
+// have been faster, and have taken it for one that is left. Where the file
+// system knows no locks, it is nobody's to remove.
+func (o *output) claim() bool {
+	if errors.Is(fsys.TryLock(o.File), fsys.ErrLocked) {
+		return false
+	}
+	_, err := os.Lstat(o.Name())
+	return err == nil
+}
+
+// sweep removes from a directory what runs have left that were killed: files
+// that are called like outputs without a name and that nobody holds.
+func sweep(dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return // writing says why
+	}
+	for _, e := range entries {
+		number, ours := strings.CutPrefix(e.Name(), unfinished)
+		if _, err := strconv.ParseUint(number, 10, 32); !ours || err != nil {
+			continue
+		}
+		// Other modes have those that are just about to get their name, without
+		// a lock. Where there are no modes, none is removed.
+		if info, err := e.Info(); err == nil && info.Mode() == 0o600 {
+			removeUnheld(filepath.Join(dir, e.Name()))
+		}
+	}
+}
+
+func removeUnheld(path string) {
+	f, err := os.Open(path)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if fsys.TryLock(f) == nil {
+		_ = os.Remove(path)
+	}
 }
 
 // finish makes the file durable and gives it its name, in place of what has it.
