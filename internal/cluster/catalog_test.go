@@ -81,11 +81,12 @@ func TestMirrorSetsAreFilled(t *testing.T) {
 // Without a limit named, objects have at most 250,000 bytes, and use them.
 func TestMirrorSetsHaveALimit(t *testing.T) {
 	c := cluster.Catalog{Name: "x", Index: ref.MustParse("m.io/x/index:v1")}
-	for i := range 5000 {
-		c.Images = append(c.Images, mirrored(fmt.Sprintf("quay.io/a/b%d%s", i, pinned), fmt.Sprintf("m.io/x/a-b%d:1", i))...)
+	long := strings.Repeat("a", 200)
+	for i := range 600 {
+		c.Images = append(c.Images, mirrored(fmt.Sprintf("quay.io/a/%s%d%s", long, i, pinned), fmt.Sprintf("m.io/x/a-%s%d:1", long, i))...)
 	}
 	parts := strings.Split(catalogFiles(t, c)[cluster.ICSPFile], "---\n")[1:]
-	if len(parts) != 2 || len(parts[0]) > 250_000 || len(parts[0]) < 250_000-2*entryLen {
+	if len(parts) != 2 || len(parts[0]) > 250_000 || len(parts[0]) < 250_000-2*(entryLen+2*len(long)) {
 		t.Errorf("%d objects, the first of %d bytes", len(parts), len(parts[0]))
 	}
 }
