@@ -315,7 +315,7 @@ var hints = []hintRow{
 	{on(repo.SideSource, as[*repo.CorruptError]), "the source sends content that is not what its digest says: check it with airbridge store verify, or copy it anew"},
 	{is(mirror.ErrOwnName), "a file called airbridge lies there, perhaps the program: move it away, as into airbridge-tool/"},
 	{is(mirror.ErrNoRelease), "the flag is for a wildcard that takes in a release with its components, as 'file://openshift/release:4.14.3-x86_64*'; a release image alone goes where its mapping says"},
-	{is(mirror.ErrNoImages), "--from-dir and --dir name the directory that holds v2/, a store, or an OCI layout"},
+	{is(mirror.ErrNoImages), "name the directory that itself holds v2/, a store, or an OCI layout: here, or with --from-dir or --dir"},
 	{on(repo.SideSource, is(fs.ErrNotExist)), "check the directory that --from-dir, --to-dir or --dir names; a shell variable in it may be unset"},
 	{on(repo.SideDestination, is(oci.ErrManifestBlobUnknown)), "the registry refuses lists whose images are not all there: copy the whole list (no --filter-by-os or --index-filter-by-os, no --skip-missing), or push the one image of it with --keep-manifest-list=false"},
 	{as[*mirror.MayPushError], "make an account that may only pull from the mirror, and name that one with -u"},
@@ -350,4 +350,6 @@ var hints = []hintRow{
 	{as[*net.DNSError], "the host name cannot be resolved from here: check it, and the proxy settings"},
 	{attachedFailed, "--no-signatures copies the images without what is attached to them"},
 	{is(fs.ErrPermission), "this user may not read or write there: what a run writes belongs to who started it"},
+	{is(syscall.EADDRINUSE), "another program listens there, perhaps an airbridge serve: stop it, or choose another port with --addr; port 0 takes a free one"},
+	{is(fs.ErrNotExist), "check the name; a shell variable in it may be unset"},
 }

@@ -5,8 +5,10 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/url"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -38,6 +40,8 @@ func TestHints(t *testing.T) {
 		"the signature stores' certificate":      &signature.UnreachableError{Stores: []signature.StoreError{{Store: "https://a", Err: x509.UnknownAuthorityError{}}}},
 		"add --insecure":                         errors.Join(errors.New("2 of 2 images failed"), summed{errors.New("the registry does not speak TLS")}),
 		"image info REPOSITORY shows":            &repo.Error{Op: mirror.OpReadCatalog, Side: repo.SideSource, Err: oci.ErrManifestUnknown},
+		"choose another port with --addr":        &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EADDRINUSE)},
+		"check the name; a shell variable":       &fs.PathError{Op: "open", Path: "/media/disk", Err: fs.ErrNotExist},
 		"the work itself is done":                (&resultWriter{err: errors.New("broken pipe")}).failure(),
 		"this is airbridge under the name of oc": &unknownCommandError{name: "get", asOC: true},
 		"the next oc on the PATH is /usr/bin/oc": &unknownCommandError{name: "get", asOC: true, next: "/usr/bin/oc"},
