@@ -30,9 +30,10 @@ type limits struct {
 	links   int   // followed
 }
 
-// standard lets layers be large, because only what is wanted is kept of them:
-// a catalog with its cache has a few hundred megabytes.
-var standard = limits{layer: 64 << 30, entries: 1_000_000, files: 200_000, bytes: 8 << 30, links: 40}
+// standard lets layers be large, because only what is wanted is kept of them. What
+// is written is bounded as what is read of a catalog: more of it would fill a disk
+// for nothing.
+var standard = limits{layer: 64 << 30, entries: 1_000_000, files: 100_000, bytes: 2 << 30, links: 40}
 
 // Reader takes files out of one image. Layers are read from the top, and not
 // below the one that settles what is asked for: a file that is found, a
