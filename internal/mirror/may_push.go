@@ -121,8 +121,8 @@ func (a *asker) at(name string, err error) error {
 }
 
 // askRest finds out about the repositories that were not asked about: some
-// follow from what is known. Where names are refused and the run ends, no others
-// are asked about: Quay makes a repository when it is.
+// follow from what is known. Where names are refused, no others are asked about:
+// Quay makes a repository when it is.
 func (a *asker) askRest(ctx context.Context, names []string) {
 	var rest []string
 	asked := map[string]bool{}
@@ -140,7 +140,7 @@ func (a *asker) askRest(ctx context.Context, names []string) {
 			rest = append(rest, name)
 		}
 	}
-	if a.goOn || !nested {
+	if !nested {
 		a.ask(ctx, rest)
 	}
 }

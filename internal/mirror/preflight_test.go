@@ -177,3 +177,33 @@ func TestRefusedComponentsHoldTheRelease(t *testing.T) {
 		t.Errorf("error %v, sent to %q", err, got)
 	}
 }
+
+// A refusal without a known reason is of one repository, and not asked for again.
+func TestRefusalsOfStrangersAreEachTheirOwn(t *testing.T) {
+	w, s := toProduct(t, flaky.Options{})
+	client := remote.New(remote.Options{Insecure: true, Now: time.Now})
+	w.regs.o.Remote = func(host string) repo.Registry {
+		if host == s.Addr {
+			return client.Registry(host)
+		}
+		return w.host(host)
+	}
+	s.Script.Add(flaky.Fault{Method: http.MethodPost, Path: "/v2/a/b/", Times: -1, Do: flaky.Status(http.StatusForbidden)})
+	_, err := Copy(t.Context(), w.regs, manyWishes(w, s.Addr, "a/b", "c"), goOn, w.observer())
+	if got := sent(s); !errors.Is(err, oci.ErrDenied) || !slices.Equal(got, []string{"c"}) {
+		t.Errorf("error %v, sent to %q", err, got)
+	}
+	if n := s.Count(http.MethodPost, "/v2/a/b/"); n != 1 {
+		t.Errorf("asked %d times", n)
+	}
+}
+
+// A refusal that is known is what is told, whatever happens to further questions.
+func TestRefusalsAreToldBeforeFaults(t *testing.T) {
+	w, s := product(t, "harbor", "there")
+	s.Script.Add(flaky.Fault{Method: http.MethodPost, Path: "/v2/there/", Times: -1, Do: flaky.Status(http.StatusInternalServerError)})
+	_, err := Copy(t.Context(), w.regs, manyWishes(w, s.Addr, "absent/a", "there/b"), CopyOptions{}, w.observer())
+	if e, ok := errors.AsType[*remote.PushError](err); !ok || !slices.Equal(e.Repos, []string{"absent/a"}) || s.Script.Hits() == 0 {
+		t.Errorf("error %v after %d faults", err, s.Script.Hits())
+	}
+}
