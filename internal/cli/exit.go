@@ -214,7 +214,7 @@ func says(words ...string) func(error) bool {
 		if slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) }) {
 			return true
 		}
-		if several, ok := err.(interface{ Unwrap() []error }); ok { //nolint:errorlint // each node of the tree is looked at
+		if several, ok := err.(interface{ Unwrap() []error }); ok {
 			return slices.ContainsFunc(several.Unwrap(), said)
 		}
 		return said(errors.Unwrap(err))
