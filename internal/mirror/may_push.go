@@ -1,10 +1,8 @@
 package mirror
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -66,7 +64,7 @@ type asker struct {
 	registry string
 	goOn     bool
 
-	asked   []string         // in their order
+	asked   []string
 	refused map[string]error // by repository
 	fault   error            // of the whole registry: there is no use in asking on
 }
@@ -166,7 +164,7 @@ func (r *Refusals) take(ctx context.Context, a *asker, places []plan.Place) erro
 		return a.fault
 	}
 	var errs []error
-	for _, place := range inOrder(a.asked, places) {
+	for _, place := range places {
 		err := a.refused[place.Repo]
 		if err == nil && a.fault != nil && a.goOn {
 			err = inner(a.fault)
@@ -194,13 +192,4 @@ func inner(err error) error {
 		return e.Err
 	}
 	return err
-}
-
-// inOrder returns the places, those of the named repositories first.
-func inOrder(names []string, places []plan.Place) []plan.Place {
-	rank := map[string]int{}
-	for i, name := range names {
-		rank[name] = i - len(names)
-	}
-	return slices.SortedStableFunc(slices.Values(places), func(a, b plan.Place) int { return cmp.Compare(rank[a.Repo], rank[b.Repo]) })
 }
