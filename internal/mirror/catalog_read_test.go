@@ -281,7 +281,7 @@ func TestQuickLookAtLayers(t *testing.T) {
 		"two":        {[]string{base, files, binary, more}, 4, 1, "31"},
 		"squashed":   {[]string{base, squashed, binary}, 3, 1, "1"},
 		"grouped":    {[]string{base, grouped}, 2, 1, "1"},
-		"settings":   {[]string{base, files, command, cache}, 3, 1, "1"},
+		"settings":   {[]string{base, files, command, label, cache}, 3, 1, "1"},
 		"appended":   {[]string{base, files, cache, `{}`, `{}`}, 5, 3, "[4][3]1"},
 		"silent":     {[]string{base, binary, binary}, 3, 1, "[2][1]"},
 		"incomplete": {[]string{base, files}, 3, 1, "[2][1][0]"},

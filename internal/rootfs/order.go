@@ -28,12 +28,8 @@ func (o *order) past(name string) bool {
 		return false
 	}
 	names := strings.Split(name, "/")
-	switch {
-	case covers(o.path, name), slices.Compare(names, o.last) < 0:
+	if covers(o.path, name) || slices.Compare(names, o.last) < 0 {
 		o.lost = true
-		return false
-	case covers(name, o.path):
-		o.last = names
 		return false
 	}
 	o.last = names
