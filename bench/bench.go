@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -37,7 +39,7 @@ func open(ctx context.Context, c config) (*bench, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.source, err = b.sourceOf(ctx, docker); err != nil {
+	if b.source, err = b.sourceOf(docker); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(b.scratch))
 	}
 	fmt.Printf("load: %d manifests, %d blobs, %d bytes (%.2f GiB)\n",
@@ -53,7 +55,7 @@ func (b *bench) close() {
 // sourceOf is the registry that is read from: the docker-registry itself, or our
 // own server with the same content, which takes less of the processor that it
 // shares with the contenders.
-func (b *bench) sourceOf(ctx context.Context, docker server) (server, error) {
+func (b *bench) sourceOf(docker server) (server, error) {
 	if !b.cheapSource {
 		return docker, nil
 	}

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command bench measures airbridge against a floor program and against other
 // tools, on this machine, over loopback, and prints the tables of
 // docs/performance.md. Every work is done by all contenders in turn, several

@@ -154,8 +154,11 @@ func (r *catalogRun) retryCommand() string {
 		name string
 		set  bool
 	}{
-		{"--insecure", f.insecure}, {"--skip-multiple-scopes", f.oneScope}, {"--skip-mount", f.skipMount},
-		{"--no-signatures", f.noSignatures}, {"--skip-missing", f.skipMissing},
+		{"--insecure", f.insecure},
+		{"--skip-multiple-scopes", f.oneScope},
+		{"--skip-mount", f.skipMount},
+		{"--no-signatures", f.noSignatures},
+		{"--skip-missing", f.skipMissing},
 	} {
 		if flag.set {
 			parts = append(parts, flag.name)

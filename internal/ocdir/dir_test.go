@@ -383,3 +383,12 @@ func TestManyImages(t *testing.T) {
 		t.Errorf("%d calls of the file system an image", perImage)
 	}
 }
+
+func mustRepo(t *testing.T, r repo.Registry, name string) repo.Repo {
+	t.Helper()
+	out, err := r.Repo(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}

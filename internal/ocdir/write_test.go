@@ -40,15 +40,6 @@ func copyTags(t *testing.T, from, to *Dir) {
 	}
 }
 
-func mustRepo(t *testing.T, r repo.Registry, name string) repo.Repo {
-	t.Helper()
-	out, err := r.Repo(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
 func copyManifest(t *testing.T, src, dst repo.Repo, target repo.Target, tags ...string) {
 	t.Helper()
 	desc, body, err := src.Manifest(t.Context(), target)

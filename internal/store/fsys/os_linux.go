@@ -132,14 +132,15 @@ func (d *disk) within(local string, do func(dir int, base string) error) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(dir) // nothing was written through it
-	return do(dir, filepath.Base(local))
+	err = do(dir, filepath.Base(local))
+	_ = unix.Close(dir) // nothing was written through it
+	return err
 }
 
 // uninterrupted repeats a call that a signal ended.
 func uninterrupted(call func() error) error {
 	for {
-		if err := call(); err != unix.EINTR {
+		if err := call(); !errors.Is(err, unix.EINTR) {
 			return err
 		}
 	}
