@@ -23,7 +23,8 @@ func constraint(value string) string {
 const (
 	anyOf    = `"any":{"constraints":[{"package":{"packageName":"none","versionRange":">=1.0.0"}},{"package":{"packageName":"lib","versionRange":"<2.0.0"}}]}`
 	allOf    = `"all":{"constraints":[{"gvk":{"group":"g.io","version":"v1","kind":"One"}},{"package":{"packageName":"lib","versionRange":">=3.0.0"}}]}`
-	allCel   = `"all":{"constraints":[{"cel":{"rule":"true"}},{"any":{"constraints":[{"cel":{"rule":"true"}},{"package":{"packageName":"none"}}]}},{"package":{"packageName":"lib","versionRange":"<2.0.0"}}]}`
+	anyAll   = `"any":{"constraints":[{"all":{"constraints":[{"package":{"packageName":"lib","versionRange":"<2.0.0"}},{"package":{"packageName":"none"}}]}},{"package":{"packageName":"other-lib"}}]}`
+	allCel   = `"all":{"constraints":[{"cel":{"rule":"true"}},{"any":{"constraints":[{"all":{"constraints":[{"cel":{"rule":"true"}},{"package":{"packageName":"none"}}]}}]}},{"package":{"packageName":"lib","versionRange":"<2.0.0"}}]}`
 	notThere = `"not":{"constraints":[{"package":{"packageName":"lib","versionRange":">=1.0.0"}}]}`
 )
 
@@ -40,6 +41,8 @@ var needing = []pkg{
 	{name: "app-not", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": constraint(notThere)}},
 	{name: "app-cel", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": constraint(`"cel":{"rule":"true"}`)}},
 	{name: "app-all-cel", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": constraint(allCel)}},
+	{name: "app-any-all", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": constraint(anyAll)}},
+	{name: "app-deep", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": constraint(strings.Repeat(`"all":{"constraints":[{`, 65) + `"package":{"packageName":"none"}` + strings.Repeat(`}]}`, 65))}},
 	{name: "app-range", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": needsPackage("lib", "newest")}},
 	{name: "app-none", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": needsPackage("lib", ">9.0.0")}},
 	{name: "app-no-api", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": api("olm.gvk.required", "None")}},
@@ -66,6 +69,8 @@ func TestDependencies(t *testing.T) {
 		{"app-all", "! needs package lib in a version >=3.0.0", "app-all[s*: 1] lib[s*: 3]"},
 		{"app-not", "app-not[s*: 1]", "app-not[s*: 1]"},
 		{"app-cel", "app-cel[s*: 1]", "app-cel[s*: 1]"},
+		// An alternative of which the catalog has but a part is none.
+		{"app-any-all", "! in the catalog other-lib has it", "app-any-all[s*: 1] other-lib[s*: 1]"},
 		// What is clear counts, beside what is not.
 		{"app-all-cel", "! needs package lib in a version <2.0.0", "app-all-cel[s*: 1] lib[old: 1; s*: 3]"},
 		{"app-range", "app-range[s*: 1]", "app-range[s*: 1]"},
@@ -151,6 +156,7 @@ func TestDependencyNotes(t *testing.T) {
 	for want, note := range map[string]string{
 		"app-cel":                   "package app-cel: whether bundle app-cel.v1.0.0 has all that it needs is not known: its olm.constraint: an expression in CEL",
 		"app-all-cel lib:s lib:old": "whether bundle app-all-cel.v1.0.0 has all that it needs is not known: its olm.constraint: an expression in CEL",
+		"app-deep":                  "not known: its olm.constraint: constraints are nested more than 64 deep",
 		"app-range":                 `its olm.package.required: the range of versions "newest"`,
 		"app-package":               "package lib is added, because bundle app-package.v1.0.0 needs package lib",
 		"app-mid lib:s":             "package lib: lib.v2.5.0 of channel s is added, because bundle app-mid.v1.0.0 needs",

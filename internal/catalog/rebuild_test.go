@@ -147,6 +147,12 @@ func TestRebuildManifests(t *testing.T) {
 	if want := `{"x":1,"config":` + desc("new one", "") + `,"layers":[` + desc("l", "") + `,` + layer + `],"annotations":{` + annotations + `}}`; err != nil || string(got) != want {
 		t.Errorf("%v, got\n%s\nwant\n%s", err, got, want)
 	}
+	docker := oci.Descriptor{MediaType: oci.MediaTypeDockerManifest, Digest: base.Digest}
+	got, err = r.Manifest(docker, []byte(`{"config":`+desc("old", "")+`,"layers":[]}`), []byte("new"))
+	layer = strings.Replace(desc("abc", ""), `"m"`, `"application/vnd.docker.image.rootfs.diff.tar.gzip"`, 1)
+	if want := `{"config":` + desc("new", "") + `,"layers":[` + layer + `]}`; err != nil || string(got) != want {
+		t.Errorf("docker's: %v, got\n%s\nwant\n%s", err, got, want)
+	}
 	list := []byte(`{"manifests":[` + desc("a", `,"platform":{"os":"linux"}`) + `,` + desc("b", "") + `,` + desc("c", "") + `],"annotations":{"k":"v"}}`)
 	base.MediaType = oci.MediaTypeImageIndex
 	got, err = r.Index(base, list, []catalog.Child{{Base: oci.FromBytes([]byte("a")), Body: []byte("new a")}, {Base: oci.FromBytes([]byte("b"))}})
