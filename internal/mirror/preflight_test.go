@@ -14,6 +14,7 @@ import (
 
 	"github.com/airbridge-dev/airbridge/internal/auth"
 	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/plan"
 	"github.com/airbridge-dev/airbridge/internal/remote"
 	"github.com/airbridge-dev/airbridge/internal/repo"
 	"github.com/airbridge-dev/airbridge/internal/testkit/flaky"
@@ -195,6 +196,20 @@ func TestRefusalsOfStrangersAreEachTheirOwn(t *testing.T) {
 	}
 	if n := s.Count(http.MethodPost, "/v2/a/b/"); n != 1 {
 		t.Errorf("asked %d times", n)
+	}
+}
+
+// What a registry refuses while images are copied is told apart from faults, too.
+func TestOutcomeNamesRefusals(t *testing.T) {
+	_, run := catalogRun(t, sample.CatalogSpec{Packages: 1, Bundles: 1})
+	wishes := run.Wishes()
+	refusal := &remote.PushError{Reason: remote.NoQuota, Host: "h", Repos: []string{"a"}, Err: oci.ErrDenied}
+	result := &Result{Plan: &plan.Plan{}, Planning: []error{
+		&WishError{Source: wishes[0].Source, Err: refusal}, &WishError{Source: wishes[1].Source, Err: oci.ErrUnavailable},
+	}}
+	o := run.Copied(result, ErrSome)
+	if !o.Missing[0].Refused || o.Missing[1].Refused || o.Missing[2].Refused {
+		t.Errorf("%+v", o.Missing)
 	}
 }
 
