@@ -3,7 +3,6 @@ package remote
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -53,7 +52,7 @@ func (h *host) do(ctx context.Context, c call, use func(*http.Response) error) e
 
 // again goes on after a first try that came to err, nil for well.
 func (h *host) again(ctx context.Context, c call, use func(*http.Response) error, err error) error {
-	for try := 1; err != nil && !giveUp(ctx, try, err); try++ {
+	for try := 1; err != nil && !h.giveUp(ctx, try, err); try++ {
 		if err := h.backoff(ctx, try, err); err != nil {
 			return err
 		}
@@ -86,16 +85,6 @@ func (h *host) exchange(ctx context.Context, c call, use func(*http.Response) er
 		return nil
 	}
 	return use(resp)
-}
-
-// giveUp reports whether a fault is final after so many tries.
-func giveUp(ctx context.Context, try int, err error) bool {
-	most := maxTries
-	if refusal(err) {
-		most = patientTries
-	}
-	_, unreached := errors.AsType[*unreachedError](err)
-	return ctx.Err() != nil || try >= most || unreached || !transient(err)
 }
 
 // backoff waits before the next try: what the registry asked for, which then
@@ -257,6 +246,9 @@ func (h *host) roundTrip(ctx context.Context, l *link, c call, r request) (*http
 	}
 	resp, err := transport.RoundTrip(req)
 	w.pause()
+	if r.target.Host == h.name {
+		h.heard(err)
+	}
 	if err != nil {
 		err = requestError(req, explain(ctx, err))
 		w.end()

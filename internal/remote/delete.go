@@ -39,7 +39,7 @@ func (r *Repo) delete(ctx context.Context, path string, missing oci.Code) error 
 		if try > 1 && oci.IsNotFound(err) {
 			return nil
 		}
-		if err == nil || giveUp(ctx, try, err) {
+		if err == nil || r.host.giveUp(ctx, try, err) {
 			return err
 		}
 		if err := r.host.backoff(ctx, try, err); err != nil {

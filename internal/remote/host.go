@@ -34,6 +34,7 @@ type host struct {
 	sideLinks  map[string]*link // by scheme, where this is no registry
 	cache      map[string]*token
 	pauseUntil time.Time
+	goneSince  time.Time // no connection came about since; zero while they do
 
 	requests, retries atomic.Int64
 	chunk             atomic.Int64 // the largest PATCH that it takes, in bytes; 0 while it takes uploads in one PUT

@@ -85,7 +85,7 @@ func (b *blobReader) mend(cause error) error {
 	for {
 		if cause != nil {
 			b.tries++
-			if giveUp(b.ctx, b.tries, cause) {
+			if b.repo.host.giveUp(b.ctx, b.tries, cause) {
 				return cause
 			}
 			if err := b.rest(cause); err != nil {

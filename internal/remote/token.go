@@ -141,7 +141,7 @@ func (h *host) fetchToken(ctx context.Context, l *link, r tokenRequest) (*token,
 	}
 	for try := 1; ; try++ {
 		t, err := h.askService(ctx, service, r)
-		if err == nil || giveUp(ctx, try, err) {
+		if err == nil || h.giveUp(ctx, try, err) {
 			return t, err
 		}
 		if err := h.backoff(ctx, try, err); err != nil {

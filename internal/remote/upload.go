@@ -70,7 +70,7 @@ func (u *upload) run(ctx context.Context) (repo.Outcome, error) {
 		if !transient(err) {
 			continue // another way, at once
 		}
-		if giveUp(ctx, try, err) {
+		if u.r.host.giveUp(ctx, try, err) {
 			return outcome, err
 		}
 		if u.content.complete && u.present(ctx) {
