@@ -61,21 +61,29 @@ func sweep(dir string) {
 		if _, err := strconv.ParseUint(number, 10, 32); !ours || err != nil {
 			continue
 		}
-		// Other modes have those that are just about to get their name, without
-		// a lock. Where there are no modes, none is removed.
-		if info, err := e.Info(); err == nil && info.Mode() == 0o600 {
+		if info, err := e.Info(); err == nil && unchanged(info) {
 			removeUnheld(filepath.Join(dir, e.Name()))
 		}
 	}
 }
 
+// unchanged reports whether a file has the mode of one that is being written. Others
+// are just about to get their name, without a lock. Where there are no modes,
+// none has it.
+func unchanged(info os.FileInfo) bool { return info.Mode() == 0o600 }
+
+// removeUnheld removes a file that nobody holds. Only under the lock its mode
+// tells that it was not finished since it was listed.
 func removeUnheld(path string) {
 	f, err := os.Open(path)
 	if err != nil {
 		return
 	}
 	defer f.Close()
-	if fsys.TryLock(f) == nil {
+	if fsys.TryLock(f) != nil {
+		return
+	}
+	if info, err := f.Stat(); err == nil && unchanged(info) {
 		_ = os.Remove(path)
 	}
 }

@@ -122,6 +122,7 @@ func together(errs []error) error {
 			}
 		}
 	}
+	all.Repos = slices.Sorted(slices.Values(all.Repos)) // failures come in no order
 	if at, ok := errors.AsType[*repo.Error](first); ok {
 		same := *at
 		same.Err = &all

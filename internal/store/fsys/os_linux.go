@@ -100,8 +100,13 @@ func (d *disk) beneath(local string, flag int) (int, error) {
 // between is a call on two names, each below an open directory.
 type between func(fromDir int, from string, toDir int, to string) error
 
+// renameAt answers as os.Rename does where a directory is in the way.
 func renameAt(fromDir int, from string, toDir int, to string) error {
-	return unix.Renameat(fromDir, from, toDir, to)
+	err := unix.Renameat(fromDir, from, toDir, to)
+	if errors.Is(err, unix.EISDIR) || to == "." {
+		return unix.EEXIST
+	}
+	return err
 }
 
 func linkAt(fromDir int, from string, toDir int, to string) error {
