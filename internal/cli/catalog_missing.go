@@ -95,7 +95,8 @@ func (r *catalogRun) advise(o *mirror.CatalogOutcome, cause error) {
 	case o.Renames():
 		o.Command = r.sameCommand(worst)
 	case r.run.Rebuilt != nil, // whose index image no other command can make
-		r.refs.dest.Scheme == ref.File && !r.remembered: // what images are called outside
+		r.refs.dest.Scheme == ref.File && !r.remembered, // what images are called outside
+		r.flags.dryRun: // which that one does not know of
 		o.Command = r.sameCommand(nil)
 	case len(o.Retry()) > 0:
 		o.Command = r.retryCommand()

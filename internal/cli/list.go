@@ -48,7 +48,7 @@ layer with the catalog is downloaded, as far as the image tells which one that i
 
   # On a medium
   airbridge list operators --from-dir=/media/disk --catalog file://local/index/redhat/redhat-operator-index:v4.14`,
-		Args: onlyFlags,
+		Args: catalogByFlag,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := checkValues(cmd, a.ui(g)); err != nil {
 				return err
@@ -252,4 +252,12 @@ func findChannel(p catalog.PackageListing, name string) (catalog.ChannelListing,
 		return catalog.ChannelListing{}, fmt.Errorf("the package %s has no channels at all", p.Name)
 	}
 	return catalog.ChannelListing{}, fmt.Errorf("the package %s has no channel %q; its channels are %s", p.Name, name, strings.Join(names, ", "))
+}
+
+// catalogByFlag refuses arguments: an index image, most often.
+func catalogByFlag(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usagef("no arguments are taken, got %d: the index image is named by --catalog", len(args))
+	}
+	return nil
 }

@@ -140,14 +140,14 @@ func newFates(result *Result, err error) *fates {
 }
 
 // lookedAt takes in what was known before anything was copied: what is there
-// already, and what is refused.
+// already, or would be copied where nothing was to be, and what is refused.
 func (f *fates) lookedAt(result *Result) {
 	for i := range result.Plan.Items {
 		item := &result.Plan.Items[i]
 		if !item.Subject.IsZero() {
 			continue
 		}
-		if !item.Todo() {
+		if !item.Todo() || result.DryRun {
 			f.done[item.Ref] = true
 		}
 		for _, t := range item.Targets {

@@ -43,6 +43,7 @@ type Result struct {
 	// Refused are the pushes that destinations refuse, as was known before
 	// anything was copied. nil where nobody was asked.
 	Refused *Refusals
+	DryRun  bool // nothing was to be copied
 }
 
 // The endings of a copy that went through but not wholly (oc.md 10.5). What
@@ -95,7 +96,7 @@ func copyOnce(ctx context.Context, regs *Registries, wishes []Wish, o CopyOption
 	if err != nil {
 		return nil, err
 	}
-	result := &Result{Plan: p, Planning: failed}
+	result := &Result{Plan: p, Planning: failed, DryRun: o.DryRun}
 	tellSkipped(p, obs)
 	switch {
 	case len(failed) > 0 && o.Plan.ContinueOnError:
