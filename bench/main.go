@@ -29,8 +29,8 @@ type config struct {
 	scratch   string // targets, emptied after each run
 	airbridge string // the binary under test
 	noPeers   bool
-	// cheapSource reads from our own server instead of docker-registry.
-	cheapSource bool
+	// dockerSource reads from docker-registry instead of our own server.
+	dockerSource bool
 }
 
 // work is one line of the table of goals.
@@ -111,7 +111,7 @@ func parse(args []string) (config, error) {
 	flags.StringVar(&c.scratch, "scratch", "", "directory of the targets (up to 5 GB at once; default: in the cache, so on the same disk)")
 	flags.StringVar(&c.airbridge, "airbridge", c.airbridge, "the binary to measure")
 	flags.BoolVar(&c.noPeers, "no-peers", false, "leave out crane, regsync and skopeo")
-	flags.BoolVar(&c.cheapSource, "cheap-source", false, "all contenders read from airbridge serve instead of docker-registry, which takes half of two cores")
+	flags.BoolVar(&c.dockerSource, "docker-source", false, "all contenders read from docker-registry instead of airbridge serve; it takes half of two cores")
 	if err := flags.Parse(args); err != nil {
 		return c, err
 	}

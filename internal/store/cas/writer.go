@@ -174,20 +174,12 @@ func (s *Files) refused() error {
 	return s.refusal()
 }
 
-// The disk is told to begin writing after so many bytes of a partial, and at
-// its end if so many are left: fewer are not worth a call of their own.
-const (
-	stretch  = 8 << 20
-	smallest = 1 << 20
-)
-
 // fileWriter writes one partial.
 type fileWriter struct {
 	*running
 	s    *Files
 	id   string
 	f    fsys.File
-	sent int64 // how far the disk was told to write already
 	bad  error // of a Write: the file may lack what was hashed
 	done bool
 }
@@ -206,16 +198,7 @@ func (w *fileWriter) Write(p []byte) (int, error) {
 	n, err := w.f.Write(p)
 	w.add(p[:n])
 	w.bad = err
-	w.hasten(stretch)
 	return n, err
-}
-
-// hasten has what was not yet sent to the disk written, if it is enough.
-func (w *fileWriter) hasten(enough int64) {
-	if n := w.size - w.sent; n >= enough {
-		fsys.Hasten(w.f, w.sent, n)
-		w.sent = w.size
-	}
 }
 
 // Offset implements Writer.
@@ -262,7 +245,6 @@ func (w *fileWriter) Commit(ctx context.Context, d oci.Digest) error {
 		return err
 	}
 	w.done = true
-	w.hasten(smallest)
 	if err := w.f.Close(); err != nil {
 		return errors.Join(err, w.drop())
 	}
