@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/airbridge-dev/airbridge/internal/cluster"
@@ -110,7 +109,7 @@ func (r *catalogRun) sameCommand(refusal error) string {
 	if refused, ok := errors.AsType[*remote.PushError](refusal); ok {
 		switch refused.Reason {
 		case remote.NestedName:
-			args = withComponents(args, strconv.Itoa(2))
+			args = withComponents(args, "2")
 		case remote.NoGitLabProject:
 			args = withComponents(args, "N")
 		}

@@ -85,14 +85,24 @@ func besides(ctx context.Context, regs *Registries, p *release.Payload, from ref
 
 // repositoryHas reports whether a repository has an image.
 func repositoryHas(ctx context.Context, regs *Registries, at ref.Ref, digest oci.Digest) (bool, error) {
-	rp, err := openSource(ctx, regs, at)
-	if err == nil {
-		_, err = rp.Resolve(ctx, repo.ByDigest(digest))
-	}
-	if err != nil && !oci.IsNotFound(err) {
+	has, err := hasImage(ctx, regs, at, repo.ByDigest(digest))
+	if err != nil {
 		return false, sourceError(at.WithDigest(digest), err)
 	}
-	return err == nil, nil
+	return has, nil
+}
+
+// hasImage asks a repository for an image. The error is of asking, without the
+// name of the image.
+func hasImage(ctx context.Context, regs *Registries, at ref.Ref, image repo.Target) (bool, error) {
+	rp, err := openSource(ctx, regs, at)
+	if err == nil {
+		_, err = rp.Resolve(ctx, image)
+	}
+	if oci.IsNotFound(err) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // MirroredRelease is a release that a copy from a medium brought to a registry

@@ -175,18 +175,15 @@ func (r *SampleRun) unseen(streams []samples.Stream, to ref.Ref) map[string]ref.
 
 // mirrorHas reports whether a mirror has an image under its tag or digest.
 func mirrorHas(ctx context.Context, regs *Registries, at ref.Ref) (bool, error) {
-	rp, err := openSource(ctx, regs, at)
-	if err == nil {
-		by := repo.ByDigest(at.Digest)
-		if at.Digest.IsZero() {
-			by = repo.ByTag(at.Tag)
-		}
-		_, err = rp.Resolve(ctx, by)
+	by := repo.ByDigest(at.Digest)
+	if at.Digest.IsZero() {
+		by = repo.ByTag(at.Tag)
 	}
-	if err != nil && !oci.IsNotFound(err) {
+	has, err := hasImage(ctx, regs, at, by)
+	if err != nil {
 		return false, &repo.Error{Op: OpReadImage, Side: repo.SideDestination, Ref: at.String(), Err: err}
 	}
-	return err == nil, nil
+	return has, nil
 }
 
 // Why returns why an image is not in the mirror, "" if it is.

@@ -65,9 +65,5 @@ func kernelAtLeast(major, minor int) bool {
 // opened before the first write, which is what makes the kernel report every
 // write error since then.
 func syncFS(top *os.File) error {
-	for {
-		if err := unix.Syncfs(int(top.Fd())); err != unix.EINTR {
-			return err
-		}
-	}
+	return uninterrupted(func() error { return unix.Syncfs(int(top.Fd())) })
 }

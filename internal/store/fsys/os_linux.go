@@ -141,12 +141,3 @@ func (d *disk) within(local string, do func(dir int, base string) error) error {
 	_ = unix.Close(dir) // nothing was written through it
 	return err
 }
-
-// uninterrupted repeats a call that a signal ended.
-func uninterrupted(call func() error) error {
-	for {
-		if err := call(); !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
-}

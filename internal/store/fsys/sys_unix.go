@@ -15,15 +15,19 @@ const nonBlock = unix.O_NONBLOCK
 // lock takes a flock(2): it belongs to the open file, so that a second one in
 // the same process is refused too, and it ends with the process.
 func lock(f *os.File) error {
+	err := uninterrupted(func() error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) })
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		return ErrLocked
+	}
+	return err
+}
+
+// uninterrupted repeats a call that a signal ended.
+func uninterrupted(call func() error) error {
 	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == unix.EINTR {
-			continue
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
 		}
-		if err == unix.EWOULDBLOCK {
-			return ErrLocked
-		}
-		return err
 	}
 }
 
