@@ -94,7 +94,7 @@ func noSigner(keys openpgp.EntityList) error {
 	}
 	for _, e := range keys {
 		if e.PrivateKey != nil {
-			return fmt.Errorf("%w: the key %X has expired, was revoked or is not for signing", ErrNoSigner, e.PrimaryKey.KeyId)
+			return fmt.Errorf("%w: the key %s has expired, was revoked or is not for signing", ErrNoSigner, e.PrimaryKey.KeyIdString())
 		}
 	}
 	return fmt.Errorf("%w: there are only public keys in it; gpg --export-secret-keys writes private ones", ErrNoSigner)

@@ -169,6 +169,22 @@ func TestKeysThatCannotSign(t *testing.T) {
 	}
 }
 
+// One key of sixteen has an ID that begins with 0, which belongs to its name.
+func TestKeyIDsAreNamedInFull(t *testing.T) {
+	e := newKey(t, "")
+	for e.PrimaryKey.KeyId>>60 != 0 {
+		e = newKey(t, "")
+	}
+	_, err := archive.ReadSigner(private(t, e), when.Add(72*time.Hour), nil)
+	if err == nil || !strings.Contains(err.Error(), "the key "+e.PrimaryKey.KeyIdString()+" has expired") {
+		t.Errorf("%v, want the key %s", err, e.PrimaryKey.KeyIdString())
+	}
+	s, err := archive.ReadSigner(private(t, e), when.Add(time.Hour), nil)
+	if err != nil || s.KeyID() != e.PrimaryKey.KeyIdString() {
+		t.Errorf("%v, %v, want the key %s", s.KeyID(), err, e.PrimaryKey.KeyIdString())
+	}
+}
+
 // gpg makes keys and reads signatures in its own way, which is what people have.
 func TestKeysAndSignaturesOfGPG(t *testing.T) {
 	gpg := peer.Need(t, "gpg")
