@@ -1,10 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
-	"net"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -218,31 +219,37 @@ func cmdRequests(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("requests"), out.Bytes(), 0o600))
 }
 
+// cmdStart takes the address from what the server says once it serves: a port
+// chosen before could be somebody else's by then, and who listens need not have
+// its store yet.
 func cmdStart(ts *testscript.TestScript, _ bool, args []string) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	ts.Check(err)
-	addr := l.Addr().String()
-	ts.Check(l.Close())
-	ts.Setenv(args[0], addr)
 	path, err := exec.LookPath(args[1])
-	if err != nil { // testscript puts the programs under test on its own PATH
-		path = args[1]
-	}
-	cmd := exec.Command(path, append(args[2:], "--addr", addr)...)
+	ts.Check(err)
+	cmd := exec.Command(path, append(args[2:], "--addr", "127.0.0.1:0")...)
 	cmd.Dir = ts.MkAbs(".")
-	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "TESTSCRIPT_COMMAND=" + args[1]}
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.Env = []string{"PATH=" + ts.Getenv("PATH"), "HOME=" + ts.Getenv("HOME"), "GORACE=" + raceOptions}
+	stderr, err := cmd.StderrPipe()
+	ts.Check(err)
 	ts.Check(cmd.Start())
 	ts.Defer(func() { _ = cmd.Process.Signal(os.Interrupt); _ = cmd.Wait() })
-	for range 400 {
-		if conn, err := net.Dial("tcp", addr); err == nil {
-			_ = conn.Close()
-			return
-		}
-		time.Sleep(25 * time.Millisecond) // until it listens; nothing is judged by the time
+	addr, said := servedAt(stderr)
+	if addr == "" {
+		ts.Fatalf("%s does not serve: %s", args[1], said)
 	}
-	ts.Fatalf("%s does not listen: %s", args[1], out.String())
+	ts.Setenv(args[0], addr)
+}
+
+// servedAt reads what a server says until that is its address, and leaves a
+// goroutine behind that reads on, lest the server block on a full pipe.
+func servedAt(stderr io.Reader) (addr, said string) {
+	for lines := bufio.NewScanner(stderr); lines.Scan(); {
+		if _, addr, ok := strings.Cut(lines.Text(), "on http://"); ok {
+			go func() { _, _ = io.Copy(io.Discard, stderr) }()
+			return addr, said
+		}
+		said += lines.Text() + "\n"
+	}
+	return "", said
 }
 
 func cmdBreak(ts *testscript.TestScript, _ bool, args []string) {
