@@ -37,9 +37,10 @@ type Store struct {
 
 // answer is what a helper said, once; done is closed when it has.
 type answer struct {
-	done chan struct{}
-	cred Credential
-	err  error
+	done    chan struct{}
+	cred    Credential
+	err     error
+	unheard bool // the asker's own context ended first: others have to ask again
 }
 
 // Only returns a Store that knows one credential, for a registry or for the
@@ -246,34 +247,45 @@ func (s *Store) warn(w Warning) {
 }
 
 // ask runs a helper once for each server; what it said is kept, but for an end
-// that the caller's own context brought about.
+// that the caller's own context brought about: whoever waits asks again then.
 func (s *Store) ask(ctx context.Context, helper, server string) (Credential, error) {
 	id := helper + "\x00" + server
-	s.mu.Lock()
-	a, running := s.asked[id]
-	if !running {
-		a = &answer{done: make(chan struct{})}
-		s.asked[id] = a
+	for {
+		a, first := s.answerOf(id)
+		if first {
+			a.cred, a.err = askHelper(ctx, s.run, helper, server)
+			s.settle(id, a, ctx.Err() != nil)
+			return a.cred, a.err
+		}
+		select {
+		case <-a.done:
+		case <-ctx.Done():
+			return Credential{}, ctx.Err()
+		}
+		if !a.unheard {
+			return a.cred, a.err
+		}
 	}
-	s.mu.Unlock()
-	if running {
-		return a.wait(ctx)
-	}
-	a.cred, a.err = askHelper(ctx, s.run, helper, server)
-	if ctx.Err() != nil {
-		s.mu.Lock()
-		delete(s.asked, id)
-		s.mu.Unlock()
-	}
-	close(a.done)
-	return a.cred, a.err
 }
 
-func (a *answer) wait(ctx context.Context) (Credential, error) {
-	select {
-	case <-a.done:
-		return a.cred, a.err
-	case <-ctx.Done():
-		return Credential{}, ctx.Err()
+// answerOf returns the answer to a question, and whether the caller is the first
+// to have it and so has to ask.
+func (s *Store) answerOf(id string) (a *answer, first bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a, ok := s.asked[id]; ok {
+		return a, false
 	}
+	a = &answer{done: make(chan struct{})}
+	s.asked[id] = a
+	return a, true
+}
+
+func (s *Store) settle(id string, a *answer, unheard bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a.unheard = unheard; unheard {
+		delete(s.asked, id)
+	}
+	close(a.done)
 }

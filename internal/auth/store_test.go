@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/airbridge-dev/airbridge/internal/auth"
 )
@@ -301,6 +302,46 @@ func TestHelpersAreAskedOnce(t *testing.T) {
 	if n := table.calls.Load(); n != 1 {
 		t.Errorf("the helper ran %d times", n)
 	}
+}
+
+// Whoever waits for a helper that another request started has nothing to do with
+// the end of that request.
+func TestHelperOutlivesWhoeverStartedIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHome(t)
+		table := &helpers{answers: map[string]string{"one r.example": `{"Username":"u","Secret":"s"}`}}
+		first, giveUp := context.WithCancel(t.Context())
+		h.run = func(ctx context.Context, call auth.HelperCall) ([]byte, error) {
+			if table.calls.Load() == 0 {
+				table.calls.Add(1)
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return table.run(ctx, call)
+		}
+		h.write(".docker/config.json", `{"credHelpers":{"r.example":"one"}}`)
+		s := h.load()
+		var group sync.WaitGroup
+		group.Go(func() {
+			if _, err := s.For(first, "r.example", "a"); !errors.Is(err, context.Canceled) {
+				t.Errorf("the request that ended: %v", err)
+			}
+		})
+		synctest.Wait()
+		for range 20 {
+			group.Go(func() {
+				if got := user(t, s, "r.example", "a"); got != "u" {
+					t.Errorf("user %q", got)
+				}
+			})
+		}
+		synctest.Wait()
+		giveUp()
+		group.Wait()
+		if n := table.calls.Load(); n != 2 {
+			t.Errorf("the helper ran %d times, want one for whoever gave up and one for the others", n)
+		}
+	})
 }
 
 // The real way to run a helper keeps the server's name out of the arguments.
