@@ -222,14 +222,15 @@ func (d *Document) Encode(indent string) []byte {
 }
 
 // helper returns the credential helper that the file names for a key, and what
-// to ask it for. Helpers know registries only, not repositories.
+// to ask it for. Helpers know registries only, not repositories. Where two names
+// of one registry have helpers it is the one that Load takes: the first by name.
 func (d *Document) helper(key Key) (name, server string) {
 	var w wireFile
 	_ = json.Unmarshal(d.top.encode(), &w) // of another shape: no helper
 	want, _ := normalKey(key.String())
-	for server, name := range w.CredHelpers {
-		if normal, _ := normalKey(server); normal == want && name != "" {
-			return name, server
+	for _, server := range slices.Sorted(maps.Keys(w.CredHelpers)) {
+		if normal, _ := normalKey(server); normal == want && w.CredHelpers[server] != "" {
+			return w.CredHelpers[server], server
 		}
 	}
 	if w.CredsStore == "" || key.Path != "" {

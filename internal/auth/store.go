@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -154,10 +156,11 @@ func (s *Store) load(p place) error {
 		return err
 	}
 	s.files = append(s.files, f)
-	for key, e := range f.entries {
+	for _, key := range slices.Sorted(maps.Keys(f.entries)) { // so that warnings come in one order
 		if _, taken := s.entries[key]; taken {
 			continue
 		}
+		e := f.entries[key]
 		s.entries[key] = e
 		if e.err != nil {
 			s.warnings = append(s.warnings, Warning{e.file, e.key, e.err})

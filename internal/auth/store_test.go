@@ -229,6 +229,19 @@ func TestBadEntries(t *testing.T) {
 	}
 }
 
+func TestWarningsComeInOrder(t *testing.T) {
+	h := newHome(t)
+	h.write(".docker/config.json", `{"auths":{"a":{"auth":"!"},"b":{"auth":"!"},"c":{"auth":"!"},"d":{"auth":"!"},"e":{"auth":"!"},"f":{"auth":"!"},
+		"g":{"auth":"!"},"h":{"auth":"!"},"i":{"auth":"!"},"j":{"auth":"!"},"k":{"auth":"!"},"l":{"auth":"!"}}}`)
+	var keys string
+	for _, w := range h.load().Warnings() {
+		keys += w.Key
+	}
+	if keys != "abcdefghijkl" {
+		t.Errorf("the warnings are of %s", keys)
+	}
+}
+
 // helpers answer from a table and count.
 type helpers struct {
 	answers map[string]string // by "name server": JSON, or "!message" for a failure

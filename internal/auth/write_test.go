@@ -194,6 +194,30 @@ func TestHelpersKeepLogins(t *testing.T) {
 	fileIs(t, path, "{\n\t\"auths\": {},\n\t\"credHelpers\": {\n\t\t\"own.example\": \"one\"\n\t},\n\t\"credsStore\": \"all\"\n}\n")
 }
 
+// A login is kept where it is looked for, also where a file has two names of one
+// registry; ten files, because maps have no order.
+func TestHelperOfTwoNames(t *testing.T) {
+	for range 10 {
+		path := filepath.Join(t.TempDir(), "auth.json")
+		const text = `{"credHelpers":{"https://index.docker.io/v1/":"two","index.docker.io":"one","docker.io":"zero"}}`
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		chain := &keychain{kept: map[string]string{}}
+		login := auth.Credential{Username: "u", Password: "p"}
+		if where, err := (auth.Keeper{Path: path, Run: chain.run}).Keep(t.Context(), key(t, "docker.io"), login); err != nil || where != "docker-credential-zero" {
+			t.Fatalf("kept in %q, %v", where, err)
+		}
+		s, err := auth.Load(auth.Options{File: path, Run: chain.run})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.For(t.Context(), "docker.io", "x/y"); err != nil || got != login {
+			t.Fatalf("what was kept is not found: %v, %v", got, err)
+		}
+	}
+}
+
 func TestHelpersThatFail(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "auth.json")
 	const text = `{"credHelpers":{"a.example":"one","b.example":"../x","a.example/ns":"one"}}`
