@@ -150,8 +150,8 @@ func (r *Registries) Close(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var errs []error
-	for _, d := range r.dirs {
-		errs = append(errs, d.Close(ctx))
+	for _, key := range slices.Sorted(maps.Keys(r.dirs)) { // so that errors come in one order
+		errs = append(errs, r.dirs[key].Close(ctx))
 	}
 	r.dirs = map[string]*Directory{}
 	return errors.Join(errs...)

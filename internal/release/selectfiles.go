@@ -44,8 +44,8 @@ func (c *Contents) Files(s FileSelection) (files []PayloadFile, unread []error, 
 			return nil, unread, err
 		}
 	}
-	for name, list := range objects {
-		content, err := s.yaml(list)
+	for _, name := range slices.Sorted(maps.Keys(objects)) {
+		content, err := s.yaml(objects[name])
 		if err != nil {
 			return nil, unread, fmt.Errorf("%s: %w", name, err)
 		}
