@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -93,6 +94,22 @@ func (w *world) plan(o PlanOptions, wishes ...Wish) (*plan.Plan, []error) {
 		w.t.Fatal(err)
 	}
 	return p, failed
+}
+
+// Whoever shows how far the planning is hears of each image once and in order.
+func TestPlanningIsToldInOrder(t *testing.T) {
+	w := newWorld(t)
+	w.push("src.test/r:t", image(1, sample.AMD64))
+	var want, told []int
+	var wishes []Wish
+	for i := range 200 {
+		want = append(want, i+1)
+		wishes = append(wishes, wish("src.test/r:t", fmt.Sprint("dst.test/r:", i)))
+	}
+	w.plan(PlanOptions{Progress: func(done, _ int) { told = append(told, done) }}, wishes...)
+	if !slices.Equal(want, told) {
+		t.Errorf("told %v", told)
+	}
 }
 
 func image(seed uint64, p oci.Platform) *sample.Image {

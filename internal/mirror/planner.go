@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -49,8 +48,26 @@ type PlanOptions struct {
 	// NoSignatures leaves out what is attached to images: signatures,
 	// attestations, referrers.
 	NoSignatures bool
-	// Progress, if set, is told how many wishes of how many are planned.
+	// Progress, if set, is told how many wishes of how many are planned, one more
+	// each time.
 	Progress func(done, total int)
+}
+
+// tally tells a Progress what is done. The lock is held for telling too: the last
+// one ends the line on a screen, which one before it must not draw again.
+type tally struct {
+	mu          sync.Mutex
+	done, total int
+	tell        func(done, total int)
+}
+
+func (t *tally) add() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.done++
+	if t.tell != nil {
+		t.tell(t.done, t.total)
+	}
 }
 
 // planWorkers bounds the images planned at once; registries bound their own requests.
@@ -102,7 +119,7 @@ func Plan(ctx context.Context, regs *Registries, wishes []Wish, o PlanOptions) (
 	attached := make([][]*plan.Item, len(wishes))
 	g, gctx := errgroup.WithContext(ctx)
 	g.SetLimit(planWorkers)
-	var done atomic.Int64
+	count := tally{total: len(wishes), tell: o.Progress}
 	for i, w := range wishes {
 		g.Go(func() error {
 			items[i], skipped[i], failed[i] = p.wish(gctx, w)
@@ -112,9 +129,7 @@ func Plan(ctx context.Context, regs *Registries, wishes []Wish, o PlanOptions) (
 			if gctx.Err() != nil {
 				return context.Cause(gctx)
 			}
-			if n := done.Add(1); o.Progress != nil {
-				o.Progress(int(n), len(wishes))
-			}
+			count.add()
 			return nil
 		})
 	}
