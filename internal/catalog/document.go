@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,7 +40,8 @@ func newDocument(object []byte) (document, error) {
 			d.properties = value
 		default:
 			if fieldName(name) != name {
-				return newDocument(withFieldNames(object))
+				d, err := newDocument(withFieldNames(object))
+				return d, cmp.Or(spelledTwice(object), err)
 			}
 		}
 	}
@@ -88,24 +90,39 @@ func relatedImages(value []byte) ([]RelatedImage, error) {
 	}
 	var out []RelatedImage
 	for element := range jsonElements(list) {
-		if element[0] != '{' {
-			return out, fmt.Errorf("relatedImages has %s where an object belongs", jsonKind(element))
+		image, err := relatedImage(element)
+		if err != nil {
+			return out, err
 		}
-		var image RelatedImage
-		for name, value := range jsonFields(element) {
-			switch strings.ToLower(name) {
-			case "name":
-				image.Name, err = asString("name of a related image", value)
-			case "image":
-				image.Image, err = asString("image of a related image", value)
-			}
-			if err != nil {
-				return out, err
-			}
+		if image.Image != "" { // one without is of no use, and costs much more here than in the catalog
+			out = append(out, image)
 		}
-		out = append(out, image)
 	}
 	return out, nil
+}
+
+func relatedImage(element []byte) (image RelatedImage, err error) {
+	if element[0] != '{' {
+		return image, fmt.Errorf("relatedImages has %s where an object belongs", jsonKind(element))
+	}
+	odd := false
+	for name, value := range jsonFields(element) {
+		known := strings.ToLower(name)
+		odd = odd || known != name
+		switch known {
+		case "name":
+			image.Name, err = asString("name of a related image", value)
+		case "image":
+			image.Image, err = asString("image of a related image", value)
+		}
+		if err != nil {
+			return image, err
+		}
+	}
+	if odd {
+		err = spelledTwice(element)
+	}
+	return image, err
 }
 
 func propertiesOf(value []byte) ([]Property, error) {
@@ -130,7 +147,9 @@ func propertiesOf(value []byte) ([]Property, error) {
 				return nil, err
 			}
 		}
-		out = append(out, p)
+		if p.Type != "" {
+			out = append(out, p)
+		}
 	}
 	return out, nil
 }
@@ -165,7 +184,7 @@ func (c *Catalog) add(d document) error {
 	case SchemaChannel:
 		channel := Channel{Meta: d.Meta}
 		if d.entries != nil {
-			if err := json.Unmarshal(d.entries, &channel.Entries); err != nil {
+			if err := entriesOf(d.entries, &channel.Entries); err != nil {
 				return fmt.Errorf("entries: %w", err)
 			}
 		}
@@ -178,6 +197,22 @@ func (c *Catalog) add(d document) error {
 		c.Others = append(c.Others, d.Meta)
 	}
 	return nil
+}
+
+// maxEntries is how many entries a channel may have: empty ones cost forty times
+// here of what they do in the catalog.
+const maxEntries = 100_000
+
+func entriesOf(value []byte, to *[]Entry) error {
+	if value[0] == '[' {
+		n := 0
+		for range jsonElements(value) {
+			if n++; n > maxEntries {
+				return fmt.Errorf("%w: they are more than %d", errLimit, maxEntries)
+			}
+		}
+	}
+	return json.Unmarshal(value, to)
 }
 
 func (c *Catalog) addBundle(d document) error {

@@ -20,27 +20,34 @@ func field(object []byte, name string) []byte {
 // withField returns the object with another value of a field. All others stay
 // as they are written and where they are; what is new comes last.
 func withField(object []byte, name string, value []byte) []byte {
-	out := []byte{'{'}
-	add := func(n string, v []byte) {
-		if len(out) > 1 {
-			out = append(out, ',')
-		}
-		out = append(append(append(out, quoted(n)...), ':'), v...)
-	}
-	found := false
+	return rewritten(object, name, value, true)
+}
+
+// rewritten writes an object anew in one pass, however many fields it has: of those
+// called name the first gets the value and the rest are left out, all if that is
+// nil. Where there is none, one is added if that is asked for.
+func rewritten(object []byte, name string, value []byte, add bool) []byte {
+	out := append(make([]byte, 0, len(object)+len(name)+len(value)+8), '{')
 	for n, v := range jsonFields(object) {
-		switch {
-		case n != name:
-			add(n, v)
-		case !found:
-			add(n, value)
-			found = true
+		if n == name {
+			v, value, add = value, nil, false
+		}
+		if v != nil {
+			out = appendField(out, n, v)
 		}
 	}
-	if !found {
-		add(name, value)
+	if add {
+		out = appendField(out, name, value)
 	}
 	return append(out, '}')
+}
+
+// appendField adds a field to an object that is being written.
+func appendField(out []byte, name string, value []byte) []byte {
+	if len(out) > 1 {
+		out = append(out, ',')
+	}
+	return append(append(append(out, quoted(name)...), ':'), value...)
 }
 
 // listOf returns a list of values.
@@ -53,13 +60,7 @@ func without(object []byte, name string) []byte {
 	if field(object, name) == nil {
 		return object
 	}
-	out := []byte("{}")
-	for n, v := range jsonFields(object) {
-		if n != name {
-			out = withField(out, n, v)
-		}
-	}
-	return out
+	return rewritten(object, name, nil, false)
 }
 
 // objectField returns a field that is an object, an empty one where it is not.

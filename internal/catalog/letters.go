@@ -1,6 +1,9 @@
 package catalog
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // fieldNames are the fields that every document may have.
 var fieldNames = []string{"schema", "package", "name", "image", "relatedImages", "defaultChannel", "entries", "properties"}
@@ -21,10 +24,23 @@ func fieldName(name string) string {
 func withFieldNames(object []byte) []byte {
 	out := []byte{'{'}
 	for name, value := range jsonFields(object) {
-		if len(out) > 1 {
-			out = append(out, ',')
-		}
-		out = append(append(append(out, quoted(fieldName(name))...), ':'), value...)
+		out = appendField(out, fieldName(name), value)
 	}
 	return append(out, '}')
+}
+
+// spelledTwice returns an error for an object that has a field in two spellings. Which of
+// them counts depends on the version of OLM, and new ones take no such catalog: an image
+// that one of them names must not be left out unseen. A field that is there twice in
+// one spelling is nothing of the kind, the last one counts everywhere.
+func spelledTwice(object []byte) error {
+	seen := map[string]string{}
+	for name := range jsonFields(object) {
+		folded := strings.ToLower(strings.ToUpper(name)) // both, for the letters beyond ASCII that fold to one
+		if first, ok := seen[folded]; ok && first != name {
+			return fmt.Errorf("it has the field %s twice, as %.100q and %.100q", folded, first, name)
+		}
+		seen[folded] = name
+	}
+	return nil
 }

@@ -9,7 +9,7 @@ import (
 )
 
 func TestLimits(t *testing.T) {
-	small := limits{file: 200, output: 400, total: 500, files: 5, documents: 6, depth: 10}
+	small := limits{file: 200, output: 400, total: 500, files: 5, documents: 6, depth: 10, signs: 50}
 	file := func(body string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(body)} }
 	for name, c := range map[string]struct {
 		fsys    fstest.MapFS
@@ -20,6 +20,7 @@ func TestLimits(t *testing.T) {
 		"total":      {fstest.MapFS{"a": file(strings.Repeat(" ", 200)), "b": file(strings.Repeat(" ", 200)), "c": file(strings.Repeat(" ", 200))}, ""},
 		"documents":  {fstest.MapFS{"a": file(strings.Repeat("{}", 7))}, ""},
 		"depth":      {fstest.MapFS{"a": file("a: " + strings.Repeat("[", 20) + strings.Repeat("]", 20))}, "nested more than 10 deep"},
+		"values":     {fstest.MapFS{"a": file("a: [" + strings.Repeat("a,", 50) + "]")}, "a, line 1: limit exceeded: the document has more than 50 values"},
 		"rules":      {fstest.MapFS{".indexignore": file(strings.Repeat("\n", 201))}, ""},
 	} {
 		_, problems, err := small.read(c.fsys, ReadOptions{})
@@ -36,6 +37,46 @@ func TestLimits(t *testing.T) {
 	many := strings.Repeat("a\n", maxIgnoreRules+1)
 	if _, _, err := standard.read(fstest.MapFS{"x/.indexignore": file(many)}, ReadOptions{}); !errors.Is(err, errLimit) {
 		t.Error("rules:", err)
+	}
+}
+
+func TestManyEntries(t *testing.T) {
+	for n, ok := range map[int]bool{maxEntries: true, maxEntries + 1: false} {
+		var entries []Entry
+		err := entriesOf([]byte("["+strings.Repeat("{},", n-1)+"{}]"), &entries)
+		if ok && (err != nil || len(entries) != n) || !ok && !errors.Is(err, errLimit) {
+			t.Error(n, len(entries), err)
+		}
+	}
+}
+
+// What is empty is not kept: a file of it would take many times its size.
+func TestEmptyElements(t *testing.T) {
+	images, err := relatedImages([]byte(`[{},{"name":"x"},{"image":"a"},{"image":null}]`))
+	if err != nil || len(images) != 1 || images[0].Image != "a" {
+		t.Error(images, err)
+	}
+	properties, err := propertiesOf([]byte(`[{},{"value":1},{"type":"a"}]`))
+	if err != nil || len(properties) != 1 || properties[0].Type != "a" {
+		t.Error(properties, err)
+	}
+}
+
+// An object with many fields is edited in memory that grows as it does: the
+// labels of an image are somebody else's.
+func TestManyFields(t *testing.T) {
+	object := []byte{'{'}
+	for i := range 500 {
+		object = appendField(object, fmt.Sprint(i), []byte("1"))
+	}
+	object = append(appendField(object, "x", []byte("2")), '}')
+	out := without(object, "x")
+	if field(out, "499") == nil || field(out, "x") != nil {
+		t.Errorf("%s", out)
+	}
+	perField := testing.AllocsPerRun(1, func() { without(object, "x") }) / 500
+	if perField > 20 {
+		t.Errorf("%.0f allocations for each field", perField)
 	}
 }
 

@@ -26,11 +26,12 @@ type limits struct {
 	files     int // also directories
 	documents int
 	depth     int // of YAML; json.Valid has a limit of its own
+	signs     int // in one document of YAML, see there
 }
 
 // standard are the limits of ARCHITECTURE.md, On the wire. The largest catalogs
 // have some 300 packages and 200 MB.
-var standard = limits{file: 64 << 20, output: 96 << 20, total: 2 << 30, files: 100_000, documents: 1_000_000, depth: 500}
+var standard = limits{file: 64 << 20, output: 96 << 20, total: 2 << 30, files: 100_000, documents: 1_000_000, depth: 500, signs: 500_000}
 
 // errLimit is what a catalog gets that is made to exhaust us.
 var errLimit = errors.New("limit exceeded")

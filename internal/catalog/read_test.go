@@ -145,6 +145,9 @@ func TestProblems(t *testing.T) {
 		documents     int
 	}{
 		{"yaml", "---\nschema: olm.bundle\npackage: alpha\nname: [\n---\nschema: x\n", 4, "alpha", "did not find", 1},
+		{"yaml, after an end", "schema: x\n...\nschema: y\nz: [\n--- {schema: z}\n", 4, "", "did not find", 2},
+		{"yaml, a directive alone", "schema: x\n...\n%YAML 1.1\n", 3, "", "did not find", 1},
+		{"json, after a comment", "# c\n\n---\n\n{\"schema\":\"x\"}\n{\"schema\": oops}\n--- {\"schema\":\"y\"}", 6, "", "invalid character", 2},
 		{"yaml, first line", "schema: x: y", 1, "", "mapping values are not allowed", 0},
 		{"yaml tab", "schema: olm.package\nname: beta\nicon:\n\tx: y\n---\nschema: x", 4, "beta", "cannot start any token", 1},
 		{"json", "{\"schema\":\"x\"}\n{\"schema\":\n\"olm.bundle\", \"package\": \"alpha\",\n oops}\n{\"schema\":\"y\"}", 4, "alpha", "invalid character", 2},
@@ -199,6 +202,9 @@ func TestYAML(t *testing.T) {
 		"a: !custom x":                                           `{"a":"x"}`,
 		"a: 012\nb: -1\nc: 18446744073709551615\nd: +1e3\ne: .5": `{"a":10,"b":-1,"c":18446744073709551615,"d":1000,"e":0.5}`,
 		"%YAML 1.1\n---\na: b":                                   `{"a":"b"}`,
+		"# c\n%YAML 1.1\n---\na: b\n...\n# d\n":                  `{"a":"b"}`,
+		"# c\n---\n{\"a\": 1.0}":                                 `{"a": 1.0}`,
+		"{\"a\":\"\u2028--- \"}":                                 "{\"a\":\"\u2028--- \"}",
 		"\ufeffa: b":                                             `{"a":"b"}`,
 		"---\r\na: b\r\n":                                        `{"a":"b"}`,
 		"{a: b}":                                                 `{"a":"b"}`,
@@ -317,6 +323,28 @@ Properties: [{Type: olm.package, value: {PackageName: p, Version: 1.0.0}}]
 	}
 	if b := c.Bundles[0]; b.Version != "1.0.0" || !strings.Contains(string(b.Raw), `"extra":{"Name":"x"}`) {
 		t.Errorf("%s %s", b.Version, b.Raw)
+	}
+}
+
+// Old versions of OLM take the field in small letters, new ones take no catalog with
+// both: neither image may be left out without a word.
+func TestFieldsSpelledTwice(t *testing.T) {
+	for document, field := range map[string]string{
+		`{"schema":"olm.bundle","package":"p","name":"b","image":"a:1","Image":"b:1"}`:                             "image",
+		`{"schema":"olm.bundle","package":"p","name":"b","image":"a:1","\u0049mage":"b:1"}`:                        "image",
+		`{"schema":"x","package":"p","relatedImages":[],"relatedimages":[{"image":"a:1"}]}`:                        "relatedimages",
+		`{"ſchema":"x","schema":"olm.bundle","package":"p"}`:                                                       "schema",
+		`{"schema":"olm.bundle","package":"p","name":"b","relatedImages":[{"image":"a:1","IMAGE":"b:1"}]}`:         "image",
+		`{"schema":"olm.bundle","package":"p","name":"b","relatedImages":[{"NAME":"a","image":"b:1","name":"c"}]}`: "name",
+	} {
+		c, problems := read(t, files("a", document))
+		if len(problems) != 1 || problems[0].Package != "p" || !strings.Contains(problems[0].Error(), "it has the field "+field+" twice, as ") || len(c.Documents()) > 0 {
+			t.Error(document, problems, raws(c))
+		}
+	}
+	c := clean(t, files("a", `{"schema":"olm.bundle","name":"b","image":"a:1","image":"b:1","x":1,"X":2,"relatedImages":[{"image":"a:2","image":"b:2"}]}`))
+	if images := c.Images(); len(images) != 2 || images[0].Ref != "b:1" || images[1].Ref != "b:2" {
+		t.Error(images)
 	}
 }
 

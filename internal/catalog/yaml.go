@@ -39,8 +39,28 @@ func (l limits) budgetFor(content []byte) budget {
 	return budget{bytes: min(l.output, 1<<20+4*len(content)), nodes: 1<<20 + 4*len(content)}
 }
 
+// manySigns returns an error for a text of so many values that the parser, which
+// takes 250 bytes for each, would exhaust us before the budget can be asked. Each value
+// has one of these signs at least; plain text has few, and what is in base64 none.
+func (l limits) manySigns(content []byte) error {
+	found := 0
+	for _, b := range content {
+		switch b {
+		case ',', ':', '-', '?', '[', '{':
+			found++
+		}
+	}
+	if found <= l.signs {
+		return nil
+	}
+	return &yamlError{1, fmt.Errorf("%w: the document has more than %d values, as its punctuation counts them", errLimit, l.signs)}
+}
+
 // yamlStream yields the documents of a stream. It stops after an error.
 func (p *parser) yamlStream(content []byte, yield func(line int, object []byte) error) error {
+	if err := p.manySigns(content); err != nil {
+		return err
+	}
 	dec := yaml.NewDecoder(bytes.NewReader(content))
 	for {
 		var doc yaml.Node
