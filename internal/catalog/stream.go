@@ -6,6 +6,8 @@ import (
 	"errors"
 	"regexp"
 	"strconv"
+
+	"github.com/airbridge-dev/airbridge/internal/yamldoc"
 )
 
 // parser takes one file apart.
@@ -21,70 +23,30 @@ type parser struct {
 // goes on with the next.
 func (l limits) parseFile(name string, content []byte) parsed {
 	p := &parser{limits: l, file: name, left: l.budgetFor(content)}
-	content = bytes.TrimPrefix(content, []byte("\ufeff"))
-	for line := 1; len(content) > 0; {
-		end := documentEnd(content)
-		p.chunk(line, content[:end:end])
-		line += bytes.Count(content[:end], []byte("\n"))
-		content = content[end:]
+	for doc := range yamldoc.Split(content) {
+		p.chunk(doc)
 	}
 	return p.out
 }
 
-// documentEnd returns where the next document begins: at a line that begins with
-// "---", which JSON cannot have. What comes before the first such line belongs
-// to it if it is a directive of YAML.
-func documentEnd(content []byte) int {
-	directive := content[0] == '%'
-	for at := 0; ; {
-		n := bytes.Index(content[at:], []byte("\n---"))
-		if n < 0 {
-			return len(content)
-		}
-		at += n + 1
-		if rest := content[at+3:]; len(rest) > 0 && !bytes.ContainsRune([]byte(" \t\r\n"), rune(rest[0])) {
-			continue // a word that begins with dashes
-		}
-		if !directive {
-			return at
-		}
-		directive = false
-	}
-}
-
-// chunk reads what lies between two lines of "---".
-func (p *parser) chunk(line int, content []byte) {
-	at := skipMarker(content)
-	if at == len(content) {
+// chunk reads a document of YAML, or JSON values, however many: they need no
+// line of "---" between them.
+func (p *parser) chunk(doc yamldoc.Document) {
+	if !bytes.HasPrefix(doc.Body, []byte("{")) {
+		p.yaml(doc.Line+1, doc.Text)
 		return
 	}
-	if content[at] != '{' {
-		p.yaml(line, content)
-		return
-	}
-	start := line + bytes.Count(content[:at], []byte("\n"))
-	p.json(start, content[at:])
-}
-
-// skipMarker returns where the content after the line of "---" begins.
-func skipMarker(content []byte) int {
-	at := 0
-	if bytes.HasPrefix(content, []byte("---")) {
-		at = 3
-	}
-	for at < len(content) && (content[at] == ' ' || content[at] == '\t' || content[at] == '\r' || content[at] == '\n') {
-		at++
-	}
-	return at
+	before := doc.Text[:len(doc.Text)-len(doc.Body)]
+	p.json(doc.Line+1+bytes.Count(before, []byte("\n")), doc.Body)
 }
 
 // json reads a stream of JSON values. What begins like one and is none may be
 // YAML, which has braces too.
 func (p *parser) json(line int, content []byte) {
 	for first := true; ; first = false {
-		at := skipMarker(content)
-		line += bytes.Count(content[:at], []byte("\n"))
-		if content = content[at:]; len(content) == 0 {
+		next := bytes.TrimLeft(content, " \t\r\n")
+		line += bytes.Count(content[:len(content)-len(next)], []byte("\n"))
+		if content = next; len(content) == 0 {
 			return
 		}
 		end := jsonEnd(content)

@@ -11,6 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/airbridge-dev/airbridge/internal/auth"
+	"github.com/airbridge-dev/airbridge/internal/yamldoc"
 )
 
 // PullSecret is the Secret that holds a cluster's registry credentials, as
@@ -36,12 +37,12 @@ func ParsePullSecret(data []byte) (*PullSecret, error) {
 	if len(data) > 2*auth.MaxFile {
 		return nil, errors.New("too large for a Secret")
 	}
-	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\ufeff")))
-	if severalDocuments(data) {
+	doc, second := yamldoc.Only(data)
+	if second > 0 {
 		return nil, errors.New("it has several documents, and only the Secret can be written: name a file with it alone")
 	}
-	p := &PullSecret{json: bytes.HasPrefix(data, []byte("{"))}
-	if err := yaml.Unmarshal(data, &p.fields); err != nil {
+	p := &PullSecret{json: bytes.HasPrefix(doc.Body, []byte("{"))}
+	if err := yaml.Unmarshal(doc.Text, &p.fields); err != nil {
 		return nil, errors.New("not a manifest in YAML or JSON" + lineOf(err))
 	}
 	if kind, _ := p.fields["kind"].(string); kind != "Secret" {
@@ -59,19 +60,6 @@ func ParsePullSecret(data []byte) (*PullSecret, error) {
 		return nil, fmt.Errorf("data[%q]: %w", dockerConfig, err)
 	}
 	return p, nil
-}
-
-// severalDocuments reports whether there is more than one document with something
-// in it: YAML's reader takes the first and says nothing of the others.
-func severalDocuments(data []byte) bool {
-	found := 0
-	for _, doc := range splitDocuments(data) {
-		var content any
-		if err := yaml.Unmarshal(doc, &content); err == nil && content != nil {
-			found++
-		}
-	}
-	return found > 1
 }
 
 // lineNumber finds the place in an error of the YAML parser, which may quote more.

@@ -55,6 +55,10 @@ func TestWrongSecrets(t *testing.T) {
 		strings.Replace(good, "e30=", "geheim!", 1):                                            "not base64",
 		good + "---\nkind: ConfigMap\n":                                                        "several documents",
 		"kind: ConfigMap\n---\n" + good:                                                        "several documents",
+		good + "...\nkind: ConfigMap\n":                                                        "several documents",
+		good + "--- {kind: ConfigMap}\n":                                                       "several documents",
+		good + "---\n[":                                                                        "several documents",
+		`{"kind":"Secret"}{"kind":"ConfigMap"}`:                                                "several documents",
 		"# a comment\n---\n" + strings.Replace(good, "Secret", "List", 1) + "---\n# nothing\n": `kind is "List"`,
 		secretYAML(`{"auths": geheim}`):                                                        "line 1, column 11",
 		"kind: Secret\ntype: kubernetes.io/dockerconfigjson\ndata: geheim":                     "is missing",
@@ -64,6 +68,28 @@ func TestWrongSecrets(t *testing.T) {
 			t.Errorf("%q: %v, want %q and no secret", text, err, want)
 		}
 	}
+}
+
+// What is around the Secret, and how it is written, does not matter.
+func TestPullSecretIsFoundInItsStream(t *testing.T) {
+	good := secretYAML("{}")
+	for name, text := range map[string]string{
+		"empty documents": "---\n# nothing\n---\n" + good + "---\nnull\n...\n", "directive": "# c\n%YAML 1.1\n---\n" + good, "marker": "\ufeff---\r\n" + good,
+		"words of dashes": good + "other: |\n  ---\n  a\n#---\n", "utf-16": inUTF16(good),
+	} {
+		if p, err := cluster.ParsePullSecret([]byte(text)); err != nil || p.Name() != "openshift-config/pull-secret" {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// inUTF16 is a text as PowerShell writes it.
+func inUTF16(text string) string {
+	out := []byte("\xff\xfe")
+	for _, b := range []byte(text) {
+		out = append(out, b, 0)
+	}
+	return string(out)
 }
 
 func FuzzParsePullSecret(f *testing.F) {

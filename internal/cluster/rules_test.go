@@ -124,6 +124,12 @@ func TestParseMirrorsForms(t *testing.T) {
 		"both streams":            "info: Mirroring 3 images to m.io ...\nwarning: x: y\nsha256:abc m.io/x:1\n" + report.String() + "hint: z\n",
 		"windows":                 "\ufeff" + strings.ReplaceAll(icsp, "\n", "\r\n"),
 		"in a mail":               "Hello,\nplease apply this:\n" + icsp + "\nRegards: me\n",
+		"between lines":           "Subject: mirrors\n-----\n" + icsp + "-----\nRegards: me\n-- \nme\n",
+		"cut short":               "info: Mirroring 3 images\n...\n" + section + "...\nregards: [\n",
+		"directive":               "# ours\n%YAML 1.1\n--- # c\n" + icsp + "...\n",
+		"behind a marker":         `--- {"spec":{"imageDigestMirrors":[{"source":"` + art + `","mirrors":["` + mirror + `"]}]}}`,
+		"behind another":          "kind: X\n--- {kind: Y}\n...\n" + icsp,
+		"utf-16":                  inUTF16(icsp),
 		"comments":                "# mirror\n" + strings.ReplaceAll(icsp, "spec:", "# of the release\nspec:"),
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/airbridge-dev/airbridge/internal/yamldoc"
 )
 
 // Limits of a file with mirror rules. A cluster takes objects of a megabyte.
@@ -104,32 +106,16 @@ func (p *mirrorParser) file(content []byte) error {
 	if len(content) > maxMirrorFile {
 		return fmt.Errorf("it has %d bytes, more than %d", len(content), maxMirrorFile)
 	}
-	content = bytes.TrimPrefix(content, []byte("\ufeff"))
-	content = bytes.ReplaceAll(content, []byte("\r\n"), []byte("\n"))
-	documents := splitDocuments(content)
-	if len(documents) > maxDocuments {
-		return fmt.Errorf("it has %d documents, more than %d", len(documents), maxDocuments)
-	}
-	line := 0
-	for _, doc := range documents {
-		if err := p.document(doc, line); err != nil {
+	documents := 0
+	for doc := range yamldoc.Split(content) {
+		if documents++; documents > maxDocuments {
+			return fmt.Errorf("it has more than %d documents", maxDocuments)
+		}
+		if err := p.document(bytes.ReplaceAll(doc.Text, []byte("\r\n"), []byte("\n")), doc.Line); err != nil {
 			return err
 		}
-		line += bytes.Count(doc, []byte("\n"))
 	}
 	return nil
-}
-
-// splitDocuments cuts before each line of "---", which stays where it is.
-func splitDocuments(content []byte) [][]byte {
-	var out [][]byte
-	for {
-		i := bytes.Index(content, []byte("\n---"))
-		if i < 0 {
-			return append(out, content)
-		}
-		out, content = append(out, content[:i+1]), content[i+1:]
-	}
 }
 
 // document reads a YAML document, or text with YAML in it, that begins after
@@ -268,5 +254,6 @@ func findBlocks(text []byte) []block {
 
 // continues reports whether a line may belong to the field above it.
 func continues(line []byte) bool {
-	return len(bytes.TrimSpace(line)) == 0 || bytes.HasPrefix(line, []byte(" ")) || bytes.HasPrefix(line, []byte("-")) || bytes.HasPrefix(line, []byte("#"))
+	text := bytes.TrimSpace(line)
+	return len(text) == 0 || bytes.HasPrefix(line, []byte(" ")) || bytes.HasPrefix(line, []byte("- ")) || string(text) == "-" || bytes.HasPrefix(line, []byte("#"))
 }

@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/yamldoc"
 )
 
 // A cluster that cannot reach the signature stores looks for the signatures of
@@ -99,7 +100,11 @@ func unmarshal(content []byte, m *configMap) error {
 	if bytes.HasPrefix(bytes.TrimSpace(content), []byte("{")) {
 		return json.Unmarshal(content, m)
 	}
-	return yaml.Unmarshal(content, m)
+	doc, second := yamldoc.Only(content)
+	if second > 0 { // "oc apply" would take all of them
+		return fmt.Errorf("it has several documents, the second on line %d", second)
+	}
+	return yaml.Unmarshal(doc.Text, m)
 }
 
 // signatures are those under keys that begin with the name, as a cluster reads

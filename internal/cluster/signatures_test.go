@@ -63,6 +63,7 @@ func TestParseSignatureMapRefuses(t *testing.T) {
 		"empty":       {"", "kind"},
 		"no YAML":     {"\t{", "config map"},
 		"cut":         {goldenMap[:200], "config map"},
+		"several":     {"kind: ConfigMap\nmetadata: {name: x}\n--- {kind: Secret}\n", "several documents, the second on line 3"},
 		"a secret":    {strings.Replace(goldenMap, "ConfigMap", "Secret", 1), "Secret"},
 		"no digest":   {strings.Replace(goldenMap, `"name":"sha256-8`, `"name":"sha256-`, 1), "no digest"},
 		"no base64":   {strings.Replace(goldenMap, "Zmlyc3Q=", "%%%", 1), "config map"},

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/airbridge-dev/airbridge/internal/yamldoc"
 )
 
 // file is the text of a file and where its fields are in it.
@@ -61,17 +63,14 @@ func document(text string) (*yaml.Node, error) {
 		return nil, fmt.Errorf("%w: it has line ends other than those of Unix and Windows", ErrCannotEdit)
 	}
 	dec := yaml.NewDecoder(strings.NewReader(text))
-	var doc, more yaml.Node
+	var doc yaml.Node
 	if err := dec.Decode(&doc); errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%w: it is empty", ErrNot)
 	} else if err != nil {
 		return nil, invalid(err)
 	}
-	switch err := dec.Decode(&more); {
-	case err == nil && more.Content[0].Tag != "!!null":
-		return nil, fmt.Errorf("line %d: a second document begins there, which the installer would not read: %w", more.Line, ErrCannotEdit)
-	case err != nil && !errors.Is(err, io.EOF):
-		return nil, invalid(err)
+	if _, second := yamldoc.Only([]byte(text)); second > 0 {
+		return nil, fmt.Errorf("line %d: a second document begins there, which the installer would not read: %w", second, ErrCannotEdit)
 	}
 	root := doc.Content[0]
 	if root.Kind != yaml.MappingNode {
@@ -114,7 +113,7 @@ func (f *file) findEntries() error {
 // findEnds finds the last line of each entry, and of the document.
 func (f *file) findEnds() {
 	for i := f.entries[len(f.entries)-1].first + 1; i < f.end; i++ {
-		if isMarker(f.lines[i]) {
+		if yamldoc.IsMarker([]byte(f.lines[i])) {
 			f.end = i
 		}
 	}
@@ -128,15 +127,6 @@ func (f *file) findEnds() {
 			e.last--
 		}
 	}
-}
-
-// isMarker reports whether a line ends a document or begins the next.
-func isMarker(line string) bool {
-	rest, ok := strings.CutPrefix(line, "---")
-	if !ok {
-		rest, ok = strings.CutPrefix(line, "...")
-	}
-	return ok && (rest == "" || strings.ContainsAny(rest[:1], " \t\r\n"))
 }
 
 // isBehind reports whether a line, the last of an entry so far, is not part of

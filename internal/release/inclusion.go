@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/airbridge-dev/airbridge/internal/yamldoc"
 )
 
 // The annotations by which a cluster chooses among the manifests of a release.
@@ -95,7 +97,7 @@ func ParseInstallConfig(content []byte) (*Inclusion, error) {
 	if len(w.Platform) > 1 {
 		return nil, errors.New("it has more than one platform")
 	}
-	if severalDocuments(content) {
+	if _, second := yamldoc.Only(content); second > 0 {
 		return nil, errors.New("it has several documents, of which the installer would read the first alone")
 	}
 	in := &Inclusion{FeatureSet: w.FeatureSet}
@@ -109,19 +111,6 @@ func ParseInstallConfig(content []byte) (*Inclusion, error) {
 		return in, nil
 	}
 	return in, in.setCapabilities(w.Capabilities.Baseline, w.Capabilities.Additional)
-}
-
-// severalDocuments reports whether there is more than one document with something
-// in it: YAML's reader takes the first and says nothing of the others.
-func severalDocuments(content []byte) bool {
-	found := 0
-	for _, doc := range yamlDocuments(content) {
-		var something any
-		if err := yaml.Unmarshal(doc, &something); err == nil && something != nil {
-			found++
-		}
-	}
-	return found > 1
 }
 
 func (in *Inclusion) setCapabilities(baseline string, additional []string) error {

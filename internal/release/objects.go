@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/airbridge-dev/airbridge/internal/yamldoc"
 )
 
 // Object is one Kubernetes object of the payload.
@@ -57,8 +59,8 @@ type providerKind struct {
 	} `json:"spec"`
 }
 
-// ParseObjects reads a manifest file of the payload: YAML documents, or one
-// JSON object after the other. Empty documents are passed over. Objects without kind or
+// ParseObjects reads a manifest file of the payload: documents, each of YAML or of
+// JSON objects one after the other. Empty documents are passed over. Objects without kind or
 // name, and two that are the same object, are errors, as for oc.
 func ParseObjects(content []byte) ([]Object, error) {
 	documents, err := splitObjects(content)
@@ -84,41 +86,46 @@ func ParseObjects(content []byte) ([]Object, error) {
 	return out, nil
 }
 
-// splitObjects returns the documents as JSON.
+// splitObjects returns the objects of all documents as JSON.
 func splitObjects(content []byte) (out [][]byte, err error) {
-	if bytes.HasPrefix(bytes.TrimLeft(content, " \t\r\n"), []byte("{")) {
-		for dec := json.NewDecoder(bytes.NewReader(content)); dec.More(); {
-			var raw json.RawMessage
-			if err := dec.Decode(&raw); err != nil {
-				return nil, err
-			}
-			out = append(out, raw)
+	for doc := range yamldoc.Split(content) {
+		objects, err := objectsOf(doc)
+		if err != nil {
+			return nil, err
 		}
+		out = append(out, objects...)
+	}
+	return out, nil
+}
+
+// objectsOf returns the objects of a document as JSON. What begins like JSON and
+// is none may be YAML, which has braces too.
+func objectsOf(doc yamldoc.Document) ([][]byte, error) {
+	if !bytes.HasPrefix(doc.Body, []byte("{")) {
+		raw, err := yaml.YAMLToJSON(doc.Text)
+		return [][]byte{raw}, err
+	}
+	out, err := jsonStream(doc.Body)
+	if err == nil {
 		return out, nil
 	}
-	for _, doc := range yamlDocuments(content) {
-		raw, err := yaml.YAMLToJSON(doc)
-		if err != nil {
+	if _, second := yamldoc.Only(doc.Text); second == 0 {
+		if raw, err := yaml.YAMLToJSON(doc.Text); err == nil {
+			return [][]byte{raw}, nil
+		}
+	}
+	return nil, err
+}
+
+func jsonStream(content []byte) (out [][]byte, err error) {
+	for dec := json.NewDecoder(bytes.NewReader(content)); dec.More(); {
+		var raw json.RawMessage
+		if err := dec.Decode(&raw); err != nil {
 			return nil, err
 		}
 		out = append(out, raw)
 	}
 	return out, nil
-}
-
-// yamlDocuments splits at lines of "---", after which only a comment may stand.
-func yamlDocuments(content []byte) [][]byte {
-	var out [][]byte
-	var current []byte
-	for line := range bytes.Lines(content) {
-		after, separator := bytes.CutPrefix(line, []byte("---"))
-		if after = bytes.TrimSpace(after); separator && (len(after) == 0 || after[0] == '#') {
-			out, current = append(out, current), nil
-			continue
-		}
-		current = append(current, line...)
-	}
-	return append(out, current)
 }
 
 func parseObject(raw []byte) (Object, error) {

@@ -14,13 +14,18 @@ import (
 
 func TestParseObjects(t *testing.T) {
 	for name, tt := range map[string]struct{ content, want string }{
-		"one":            {"kind: A\nmetadata: {name: x}\n", "---\nkind: A\nmetadata:\n  name: x\n"},
-		"several":        {"---\nkind: A\nmetadata: {name: x}\n---  # next\nkind: B\nmetadata:\n    name: \"y\"\n---\n", "---\nkind: A\nmetadata:\n  name: x\n---\nkind: B\nmetadata:\n  name: \"y\"\n"},
-		"sorted keys":    {"metadata: {name: x}\nkind: A\n", "---\nkind: A\nmetadata:\n  name: x\n"},
-		"json":           {`{"metadata":{"name":"x"},"kind":"A","n":12345678901234567890}`, "---\nkind: A\nmetadata:\n  name: x\n\"n\": 12345678901234567890\n"},
-		"two of json":    {"{\"kind\":\"A\",\"metadata\":{\"name\":\"x\"}}\n{\"kind\":\"B\",\"metadata\":{\"name\":\"x\"}}\n", "---\nkind: A\nmetadata:\n  name: x\n---\nkind: B\nmetadata:\n  name: x\n"},
-		"nothing":        {"# a comment\n---\n---\nnull\n", ""},
-		"dashes in text": {"kind: A\nmetadata: {name: x}\ndata: |\n  ---\n  ---x\n", "---\ndata: |\n  ---\n  ---x\nkind: A\nmetadata:\n  name: x\n"},
+		"one":                   {"kind: A\nmetadata: {name: x}\n", "---\nkind: A\nmetadata:\n  name: x\n"},
+		"several":               {"---\nkind: A\nmetadata: {name: x}\n---  # next\nkind: B\nmetadata:\n    name: \"y\"\n---\n", "---\nkind: A\nmetadata:\n  name: x\n---\nkind: B\nmetadata:\n  name: \"y\"\n"},
+		"sorted keys":           {"metadata: {name: x}\nkind: A\n", "---\nkind: A\nmetadata:\n  name: x\n"},
+		"json":                  {`{"metadata":{"name":"x"},"kind":"A","n":12345678901234567890}`, "---\nkind: A\nmetadata:\n  name: x\n\"n\": 12345678901234567890\n"},
+		"two of json":           {"{\"kind\":\"A\",\"metadata\":{\"name\":\"x\"}}\n{\"kind\":\"B\",\"metadata\":{\"name\":\"x\"}}\n", "---\nkind: A\nmetadata:\n  name: x\n---\nkind: B\nmetadata:\n  name: x\n"},
+		"nothing":               {"# a comment\n---\n---\nnull\n", ""},
+		"json, then yaml":       {"{\"kind\":\"A\",\"metadata\":{\"name\":\"x\"}}\n---\nkind: B\nmetadata: {name: x}\n", "---\nkind: A\nmetadata:\n  name: x\n---\nkind: B\nmetadata:\n  name: x\n"},
+		"json, after a comment": {"# ours\n---\n{\"kind\":\"A\",\"metadata\":{\"name\":\"x\"}}\n{\"kind\":\"B\",\"metadata\":{\"name\":\"x\"}}\n", "---\nkind: A\nmetadata:\n  name: x\n---\nkind: B\nmetadata:\n  name: x\n"},
+		"braces of yaml":        {"{kind: A, metadata: {name: x}}\n", "---\nkind: A\nmetadata:\n  name: x\n"},
+		"behind a marker":       {"kind: A\nmetadata: {name: x}\n--- {kind: B, metadata: {name: x}}\n", "---\nkind: A\nmetadata:\n  name: x\n---\nkind: B\nmetadata:\n  name: x\n"},
+		"after an end":          {"%YAML 1.1\n---\nkind: A\nmetadata: {name: x}\n...\nkind: B\nmetadata: {name: x}\n", "---\nkind: A\nmetadata:\n  name: x\n---\nkind: B\nmetadata:\n  name: x\n"},
+		"dashes in text":        {"kind: A\nmetadata: {name: x}\ndata: |\n  ---\n  ---x\n", "---\ndata: |\n  ---\n  ---x\nkind: A\nmetadata:\n  name: x\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			objects, err := release.ParseObjects([]byte(tt.content))
@@ -41,8 +46,10 @@ func TestParseObjects(t *testing.T) {
 		})
 	}
 	for name, content := range map[string]string{
-		"no kind": "metadata: {name: x}\n", "no name": "kind: A\n", "broken": "a: [\n", "broken json": `{"kind":`, "text": "hello\n",
-		"twice": "kind: A\nmetadata: {name: x}\n---\nkind: A\nmetadata: {name: x}\n",
+		"no kind": "metadata: {name: x}\n", "no name": "kind: A\n", "broken": "a: [\n", "broken json": `{"kind":`, "broken second json": `{"kind":"A","metadata":{"name":"x"}} {"kind":`, "yaml behind json": `{"kind":"A","metadata":{"name":"x"}} b: c`,
+		"wrong end": "kind: A\nmetadata: {name: x}\n... kind: B\n",
+		"text":      "hello\n",
+		"twice":     "kind: A\nmetadata: {name: x}\n---\nkind: A\nmetadata: {name: x}\n",
 	} {
 		if objects, err := release.ParseObjects([]byte(content)); err == nil {
 			t.Errorf("%s: %v", name, objects)
@@ -242,6 +249,8 @@ func TestParseInstallConfigErrors(t *testing.T) {
 		"apiVersion: v1\nplatform: {aws: {}, gcp: {}}\n":                "more than one platform",
 		"apiVersion: v1\nplatform: aws\n":                               "not valid YAML",
 		"apiVersion: v1\n---\napiVersion: v1\nplatform: {aws: {}}\n":    "several documents",
+		"apiVersion: v1\n--- {apiVersion: v1, platform: {aws: {}}}\n":   "several documents",
+		"apiVersion: v1\n...\nplatform: [\n":                            "several documents",
 		"apiVersion: v1\ncapabilities: {baselineCapabilitySet: v9.9}\n": `unrecognized baselineCapabilitySet "v9.9"; known are vCurrent, None, v4.11`,
 	} {
 		_, err := release.ParseInstallConfig([]byte(config))

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"sigs.k8s.io/yaml"
+
+	"github.com/airbridge-dev/airbridge/internal/yamldoc"
 )
 
 // verificationMark is the annotation of the ConfigMap that says how the
@@ -35,9 +37,9 @@ func parseVerification(file string, content []byte) (v Verification, ok bool) {
 	if !bytes.Contains(content, []byte(verificationMark)) || len(content) > maxConfigMap {
 		return Verification{}, false
 	}
-	for doc := range bytes.SplitSeq(content, []byte("\n---")) {
+	for doc := range yamldoc.Split(content) {
 		var m configMap
-		if yaml.Unmarshal(doc, &m) == nil && m.isVerification() {
+		if yaml.Unmarshal(doc.Text, &m) == nil && m.isVerification() {
 			return m.verification(file), true
 		}
 	}

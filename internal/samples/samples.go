@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/yamldoc"
 )
 
 // The config map that the operator makes, and where it notes its version there.
@@ -77,7 +78,11 @@ func Parse(content []byte) (*ConfigMap, error) {
 	if len(content) > maxFile {
 		return nil, fmt.Errorf("it has %d bytes, more than %d", len(content), maxFile)
 	}
-	text, err := yaml.YAMLToJSONStrict(content)
+	doc, second := yamldoc.Only(content)
+	if second > 0 {
+		return nil, fmt.Errorf("it has several documents, the second on line %d: name a file with the config map alone", second)
+	}
+	text, err := yaml.YAMLToJSONStrict(doc.Text)
 	if err != nil {
 		return nil, fmt.Errorf("not valid YAML or JSON: %s", strings.TrimPrefix(oneLine(err), "yaml: "))
 	}

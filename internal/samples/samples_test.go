@@ -56,6 +56,7 @@ func TestParseRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                     `its kind is ""`,
 		"- a\n":                                "it is not an object",
+		exported + "---\n" + exported:          "several documents, the second on line 10",
 		"a: b\n\tc: d":                         "not valid YAML or JSON: line 2",
 		"kind: Config\n":                       `its kind is "Config"`,
 		"kind: ConfigMap\n":                    "has no data",
