@@ -52,6 +52,8 @@ func Entries(r io.Reader, l ArchiveLimits) iter.Seq2[Entry, error] {
 				err = fmt.Errorf("reading layer: %w", err)
 			case n == l.Entries:
 				err = fmt.Errorf("%w: the layer has more than %d entries", ErrLimit, n)
+			case h.Typeflag == tar.TypeXGlobalHeader:
+				continue // about the archive, and no entry; it has a name all the same
 			}
 			if !yield(Entry{h, entries}, err) || err != nil {
 				return

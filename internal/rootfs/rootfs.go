@@ -57,6 +57,7 @@ type Reader struct {
 	Progress func(done, total int64)
 
 	limits      limits
+	written     map[string]bool // the names of files
 	done, total int64
 	files       int
 	bytes       int64

@@ -274,6 +274,40 @@ func TestGlance(t *testing.T) {
 	}
 }
 
+// What begins an archive that git made is no file behind the path.
+func TestGlobalHeader(t *testing.T) {
+	var plain bytes.Buffer
+	w := tar.NewWriter(&plain)
+	_ = w.WriteHeader(&tar.Header{Typeflag: tar.TypeXGlobalHeader, Name: "pax_global_header", PAXRecords: map[string]string{"comment": "c"}})
+	_ = w.WriteHeader(&tar.Header{Typeflag: tar.TypeReg, Name: "configs/b", Size: 1})
+	_, _ = w.Write([]byte("2"))
+	_ = w.Close()
+	r, _ := image(layer("1", "configs/a"), plain.Bytes())
+	r.Glance = func(int, bool) bool { return true }
+	if got, err := extract(t, r, "configs"); err != nil || got["b"] != "2" {
+		t.Error(got, err)
+	}
+}
+
+// Two names of the image that are one on the disk, as a and A may be, are an
+// error: the content of one of them would be gone. One name that the image has
+// twice is replaced.
+func TestOneNameForTwo(t *testing.T) {
+	root, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	r, _ := image(layer("1", "configs/x", "configs/x", "configs/A", "configs/b"))
+	if f, err := root.Create("A"); err != nil || f.Close() != nil { // as if an "a" before it were the same
+		t.Fatal(err)
+	}
+	err = r.Extract(t.Context(), "configs", root)
+	if want := "layer " + r.Layers[0].Digest.String() + `: the file system that is written to does not tell "A" from another file of the image`; err == nil || err.Error() != want {
+		t.Error(err)
+	}
+}
+
 func TestCancelled(t *testing.T) {
 	r, _ := image(layer("1", "configs/a"))
 	ctx, cancel := context.WithCancel(t.Context())

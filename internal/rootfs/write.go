@@ -85,7 +85,9 @@ func closed(f *os.File) error {
 }
 
 // create makes a file with the directories above it. A file of the same layer
-// that has the name is replaced, as unpacking the archive would.
+// that has the name is replaced, as unpacking the archive would. Any other file there
+// has a name that the image tells from this one and our file system does not (case,
+// on Windows and macOS): one would silently take the place of the other.
 func (t *tree) create(name string) (*os.File, error) {
 	if !fs.ValidPath(name) { // which what reads the files will ask for by name
 		return nil, fmt.Errorf("the name %q is not UTF-8", name)
@@ -93,7 +95,24 @@ func (t *tree) create(name string) (*os.File, error) {
 	if err := t.root.MkdirAll(path.Dir(name), 0o755); err != nil {
 		return nil, err
 	}
-	return t.root.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
+	f, err := t.root.OpenFile(name, t.r.claim(name), 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		err = fmt.Errorf("the file system that is written to does not tell %q from another file of the image", name)
+	}
+	return f, err
+}
+
+// claim returns how a file is opened: one that was not written before must be new.
+func (r *Reader) claim(name string) int {
+	flag := os.O_CREATE | os.O_TRUNC | os.O_WRONLY
+	if !r.written[name] {
+		flag |= os.O_EXCL
+	}
+	if r.written == nil {
+		r.written = map[string]bool{}
+	}
+	r.written[name] = true
+	return flag
 }
 
 // copy makes a link to a file of the tree a file.

@@ -71,10 +71,7 @@ func with(ctx context.Context, path string, use func(*reader) error) error {
 	if err != nil {
 		return err
 	}
-	// immutable: no locks, no journal, no look at other files.
-	source := url.URL{Scheme: "file", Path: filepath.ToSlash(abs), RawQuery: "mode=ro&immutable=1&_query_only=1&" +
-		"_pragma=trusted_schema(0)&_pragma=cell_size_check(1)&_pragma=temp_store(2)&_pragma=mmap_size(0)"}
-	db, err := sql.Open("sqlite", source.String())
+	db, err := sql.Open("sqlite", source(filepath.ToSlash(abs)))
 	if err != nil {
 		return fmt.Errorf("opening database: %w", err)
 	}
@@ -88,6 +85,19 @@ func with(ctx context.Context, path string, use func(*reader) error) error {
 		return err
 	}
 	return use(r)
+}
+
+// source is how the library is told of a file, given by its absolute path with
+// slashes. On Windows that begins with the letter of the drive, which would be taken for
+// a host without a slash before it.
+func source(path string) string {
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	// immutable: no locks, no journal, no look at other files.
+	u := url.URL{Scheme: "file", Path: path, RawQuery: "mode=ro&immutable=1&_query_only=1&" +
+		"_pragma=trusted_schema(0)&_pragma=cell_size_check(1)&_pragma=temp_store(2)&_pragma=mmap_size(0)"}
+	return u.String()
 }
 
 // checkMagic spares the library what is no database.
