@@ -21,6 +21,7 @@ func TestLimits(t *testing.T) {
 		"documents":  {fstest.MapFS{"a": file(strings.Repeat("{}", 7))}, ""},
 		"depth":      {fstest.MapFS{"a": file("a: " + strings.Repeat("[", 20) + strings.Repeat("]", 20))}, "nested more than 10 deep"},
 		"values":     {fstest.MapFS{"a": file("a: [" + strings.Repeat("a,", 50) + "]")}, "a, line 1: limit exceeded: the document has more than 50 values"},
+		"second":     {fstest.MapFS{"a": file("a: 1\n---\nb: [" + strings.Repeat("a,", 50) + "]")}, "a, line 2: limit exceeded: the document has more than 50 values"},
 		"rules":      {fstest.MapFS{".indexignore": file(strings.Repeat("\n", 201))}, ""},
 	} {
 		_, problems, err := small.read(c.fsys, ReadOptions{})
@@ -37,6 +38,16 @@ func TestLimits(t *testing.T) {
 	many := strings.Repeat("a\n", maxIgnoreRules+1)
 	if _, _, err := standard.read(fstest.MapFS{"x/.indexignore": file(many)}, ReadOptions{}); !errors.Is(err, errLimit) {
 		t.Error("rules:", err)
+	}
+}
+
+// A file may have any number of documents that are each within the limits.
+func TestManyValuesInAll(t *testing.T) {
+	small := limits{file: 2000, output: 4000, total: 5000, files: 5, documents: 60, depth: 10, signs: 50}
+	body := strings.Repeat("schema: x\npackage: a\nlist: ["+strings.Repeat("a,", 30)+"]\n---\n", 10)
+	_, problems, err := small.read(fstest.MapFS{"a": {Data: []byte(body)}}, ReadOptions{})
+	if err != nil || len(problems) > 0 {
+		t.Error(problems, err)
 	}
 }
 

@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/airbridge-dev/airbridge/internal/yamldoc"
 )
 
 // converter writes YAML as JSON, with the fields in their order, by the rules
@@ -39,21 +41,29 @@ func (l limits) budgetFor(content []byte) budget {
 	return budget{bytes: min(l.output, 1<<20+4*len(content)), nodes: 1<<20 + 4*len(content)}
 }
 
-// manySigns returns an error for a text of so many values that the parser, which
-// takes 250 bytes for each, would exhaust us before the budget can be asked. Each value
-// has one of these signs at least; plain text has few, and what is in base64 none.
+// manySigns returns an error for a document of so many values that the parser, which
+// takes 250 bytes for each, would exhaust us before the budget can be asked. It counts
+// in each document by itself: a file may be a whole catalog of prose, with a sign in
+// every twenty letters, but no document of one is much longer than a cluster
+// takes for an object.
 func (l limits) manySigns(content []byte) error {
-	found := 0
-	for _, b := range content {
-		switch b {
-		case ',', ':', '-', '?', '[', '{':
-			found++
+	for d := range yamldoc.Split(content) {
+		if signs(d.Text) > l.signs {
+			return &yamlError{d.Line + 1, fmt.Errorf("%w: the document has more than %d values, as its punctuation counts them", errLimit, l.signs)}
 		}
 	}
-	if found <= l.signs {
-		return nil
+	return nil
+}
+
+// signs counts what every value of a document has at least one of.
+func signs(text []byte) (n int) {
+	for _, b := range text {
+		switch b {
+		case ',', ':', '-', '?', '[', '{':
+			n++
+		}
 	}
-	return &yamlError{1, fmt.Errorf("%w: the document has more than %d values, as its punctuation counts them", errLimit, l.signs)}
+	return n
 }
 
 // yamlStream yields the documents of a stream. It stops after an error.
