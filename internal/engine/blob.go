@@ -79,7 +79,8 @@ func looksNew(ctx context.Context, rp repo.Repo, blobs []oci.Descriptor) (bool, 
 }
 
 // bring gets one blob into one repository: linked where the registry has it in
-// another one, else its bytes, a second time where the first were wrong.
+// another one, else its bytes, a second time where the first were wrong or were at
+// hand and cannot be read.
 func (im *image) bring(ctx context.Context, b oci.Descriptor) error {
 	// The first transfer into a registry is waited for, so that the others can
 	// be links; before there is a slot, which others may need meanwhile.
@@ -96,9 +97,10 @@ func (im *image) bring(ctx context.Context, b oci.Descriptor) error {
 		return context.Cause(ctx)
 	}
 	im.opts.Events(Event{Kind: BlobStarted, Item: im.item, Target: im.to, Desc: b})
-	outcome, err := im.putBlob(ctx, b)
-	if _, corrupt := errors.AsType[*repo.CorruptError](err); corrupt && ctx.Err() == nil {
-		outcome, err = im.putBlob(ctx, b)
+	held := &atHand{open: im.opts.AtHand}
+	outcome, err := im.putBlob(ctx, b, held)
+	if (isCorrupt(err) || held.used && isOfSource(err)) && ctx.Err() == nil {
+		outcome, err = im.putBlob(ctx, b, &atHand{open: nothingAtHand})
 	}
 	if err != nil {
 		return err
@@ -107,11 +109,38 @@ func (im *image) bring(ctx context.Context, b oci.Descriptor) error {
 	return im.maybeCheckpoint(ctx, b.Size)
 }
 
-func (im *image) putBlob(ctx context.Context, b oci.Descriptor) (repo.Outcome, error) {
+// atHand is a blob that the run may have already.
+type atHand struct {
+	open func(oci.Digest, int64) (io.ReadCloser, bool)
+	used bool
+}
+
+func nothingAtHand(oci.Digest, int64) (io.ReadCloser, bool) { return nil, false }
+
+// over opens a blob at hand, else at its source.
+func (h *atHand) over(ctx context.Context, src repo.Source, d oci.Digest, offset int64) (io.ReadCloser, error) {
+	if rc, ok := h.open(d, offset); ok {
+		h.used = true
+		return rc, nil
+	}
+	return src.OpenBlob(ctx, d, offset)
+}
+
+func isCorrupt(err error) bool {
+	_, is := errors.AsType[*repo.CorruptError](err)
+	return is
+}
+
+func isOfSource(err error) bool {
+	_, is := errors.AsType[*sourceError](err)
+	return is
+}
+
+func (im *image) putBlob(ctx context.Context, b oci.Descriptor, held *atHand) (repo.Outcome, error) {
 	src := im.repos[im.item.Source]
 	progress := Event{Kind: BlobBytes, Item: im.item, Target: im.to, Desc: b}
 	return im.repos[im.to.Place].PutBlob(ctx, b, func(ctx context.Context, offset int64) (io.ReadCloser, error) {
-		rc, err := src.OpenBlob(ctx, b.Digest, offset)
+		rc, err := held.over(ctx, src, b.Digest, offset)
 		if err != nil {
 			return nil, &sourceError{err}
 		}

@@ -7,8 +7,10 @@ package engine
 import (
 	"context"
 	"errors"
+	"io"
 	"sync"
 
+	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/plan"
 	"github.com/airbridge-dev/airbridge/internal/repo"
 )
@@ -27,6 +29,9 @@ type Options struct {
 	// Refused, if set, says why a target is known to take no push of an item, nil
 	// if it is not: the item fails there, and nothing of it is sent.
 	Refused func(*plan.Item, plan.Target) error
+	// AtHand, if set, reads a blob from an offset in bytes where the run has it: then
+	// its source is not asked, unless what is at hand proves wrong.
+	AtHand func(d oci.Digest, offset int64) (io.ReadCloser, bool)
 	// CheckpointEvery is the number of bytes after which gathered writes are
 	// made durable. Default 1 GiB.
 	CheckpointEvery int64
@@ -97,6 +102,9 @@ func newRun(p *plan.Plan, find Registries, o Options) *run {
 	}
 	if o.Events == nil {
 		o.Events = func(Event) {}
+	}
+	if o.AtHand == nil {
+		o.AtHand = nothingAtHand
 	}
 	if o.Refused == nil {
 		o.Refused = func(*plan.Item, plan.Target) error { return nil }
