@@ -52,32 +52,44 @@ func newHeader(h *tar.Header) (header, bool) {
 // cannot be verified, unless visit wants none of it (errPast). What is wrong with
 // the content explains what is wrong with the archive, so it is told first.
 func (r *Reader) scan(ctx context.Context, desc oci.Descriptor, visit func(header, io.Reader) error) error {
+	spool, done := io.Discard, func(bool) {}
+	if r.Spool != nil {
+		spool, done = r.Spool(desc)
+	}
+	whole, err := r.scanTo(ctx, desc, spool, visit)
+	done(whole)
+	return err
+}
+
+// scanTo is scan with a writer for the bytes of the layer. whole tells whether it
+// got all of them, verified.
+func (r *Reader) scanTo(ctx context.Context, desc oci.Descriptor, spool io.Writer, visit func(header, io.Reader) error) (whole bool, err error) {
 	opener := func(ctx context.Context, offset int64) (io.ReadCloser, error) {
 		return r.Source.OpenBlob(ctx, desc.Digest, offset)
 	}
 	verifier, err := repo.NewVerifier(ctx, desc, opener, r.Name)
 	if err != nil {
-		return fmt.Errorf("blob %s: %w", desc.Digest, err)
+		return false, fmt.Errorf("blob %s: %w", desc.Digest, err)
 	}
 	var content io.ReadCloser = verifier
 	defer content.Close()
 	r.total += desc.Size
-	counted := &counter{ctx: ctx, r: r, content: content}
+	counted := &counter{ctx: ctx, r: r, content: io.TeeReader(content, spool)}
 	err = r.archive(counted, visit)
 	if errors.Is(err, errPast) {
 		r.total = r.done
-		return nil
+		return false, nil
 	}
 	if _, ours := errors.AsType[*writeError](err); ours || errors.Is(err, ErrLimit) {
-		return fmt.Errorf("layer %s: %w", desc.Digest, err)
+		return false, fmt.Errorf("layer %s: %w", desc.Digest, err)
 	}
 	if _, corrupt := io.Copy(io.Discard, counted); corrupt != nil {
-		return corrupt
+		return false, corrupt
 	}
 	if err != nil {
-		return fmt.Errorf("layer %s: %w", desc.Digest, err)
+		return false, fmt.Errorf("layer %s: %w", desc.Digest, err)
 	}
-	return nil
+	return true, nil
 }
 
 // counter reads a layer, tells how far it is, and ends when the context does.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"path"
@@ -46,6 +47,11 @@ type Reader struct {
 	// Skip, if set, says that a layer, by its place in Layers, is known not to
 	// have anything at the path. found tells whether an upper one has.
 	Skip func(layer int, found bool) bool
+	// Writes, if set, are the paths that each layer, by its place in Layers, was
+	// written to: it has entries at and below these alone, and where links lead
+	// from there. It is nil for a layer of which that is not known. Layers are not
+	// read that are proved by this to have nothing at the path.
+	Writes [][]string
 	// Glance, if set, says that a layer is believed to be in the order of its names,
 	// as layers are that tools pack. It is given up, and not verified, where an entry
 	// is past the path and nothing was taken from it.
@@ -55,6 +61,10 @@ type Reader struct {
 	// Progress, if set, is told how many bytes of the layers opened so far were
 	// read, and how many they have.
 	Progress func(done, total int64)
+	// Spool, if set, gives each layer that is read a writer that gets its bytes as
+	// they are stored, and must not fail. done is told whether these are all, and
+	// verified.
+	Spool func(oci.Descriptor) (w io.Writer, done func(whole bool))
 
 	limits      limits
 	written     map[string]bool // the names of files
@@ -64,7 +74,8 @@ type Reader struct {
 	links       int
 }
 
-// Extract writes what the image has at a path to a directory, which is empty:
+// Extract writes what the image has at a path to a directory, which is empty, and
+// is emptied again where layers had to be read that were skipped (Writes):
 // what lies in a directory under its name there, a file under its base name.
 // "." is the whole image. Links to files become files, as far as they lead
 // to what is in the image; links to directories and devices are left out. All
@@ -80,7 +91,15 @@ func (r *Reader) Extract(ctx context.Context, name string, to *os.Root) error {
 		return fmt.Errorf("%q is no path in an image", name)
 	}
 	t := &tree{r: r, ctx: ctx, path: name, root: to, top: len(r.Layers)}
-	if err := t.read(); err != nil {
+	t.proof = newProof(name, r.Writes, len(r.Layers))
+	err := t.read()
+	if errors.Is(err, errUnproved) {
+		if err = r.forget(to); err == nil {
+			t = &tree{r: r, ctx: ctx, path: name, root: to, top: len(r.Layers)}
+			err = t.read()
+		}
+	}
+	if err != nil {
 		return err
 	}
 	if !t.found {
@@ -89,15 +108,26 @@ func (r *Reader) Extract(ctx context.Context, name string, to *os.Root) error {
 	return nil
 }
 
+// forget removes what was written.
+func (r *Reader) forget(to *os.Root) error {
+	r.written, r.files, r.bytes, r.links = nil, 0, 0, 0
+	entries, err := fs.ReadDir(to.FS(), ".")
+	for _, e := range entries {
+		err = errors.Join(err, to.RemoveAll(e.Name()))
+	}
+	return err
+}
+
 // tree is what is taken out of an image: what lies at one path.
 type tree struct {
-	r    *Reader
-	ctx  context.Context //nolint:containedctx // a tree lives for one call
-	path string          // "." is all
-	root *os.Root
-	at   string // the name in root that a file at path gets, "" for its own
-	top  int    // the number of layers that count, from the base
-	only bool   // wants a file: what lies in a directory does not count
+	r     *Reader
+	ctx   context.Context //nolint:containedctx // a tree lives for one call
+	path  string          // "." is all
+	root  *os.Root
+	at    string // the name in root that a file at path gets, "" for its own
+	top   int    // the number of layers that count, from the base
+	only  bool   // wants a file: what lies in a directory does not count
+	proof *proof // why layers may be skipped, for path alone
 
 	found bool
 	seen  map[string]seen // what has been seen at paths
@@ -137,8 +167,12 @@ func (t *tree) read() error {
 			return err
 		}
 		if t.moved == "" {
+			if t.proof.skipped() && !t.found || !t.proof.holds() {
+				return errUnproved
+			}
 			return t.follow()
 		}
+		t.proof = nil
 		if t.r.links++; t.r.links > t.r.limits.links {
 			return fmt.Errorf("%w: /%s is behind too many links", ErrLimit, t.path)
 		}
@@ -152,7 +186,7 @@ func (t *tree) read() error {
 func (t *tree) pass() error {
 	for i := t.top - 1; i >= 0; i-- {
 		desc := t.r.Layers[i]
-		if desc.IsForeign() || t.r.Skip != nil && t.r.Skip(i, t.found) {
+		if desc.IsForeign() || t.r.Skip != nil && t.r.Skip(i, t.found) || t.proof.skip(i) {
 			continue
 		}
 		t.layer, t.wipes, t.order = i, nil, nil
@@ -171,6 +205,7 @@ func (t *tree) pass() error {
 			}
 		}
 		if t.settled() {
+			t.proof.cut(i)
 			return nil
 		}
 	}
@@ -210,6 +245,7 @@ func (t *tree) entry(h header, content io.Reader) error {
 	if t.order.past(h.name) {
 		return errPast
 	}
+	t.proof.see(h)
 	if w, ok := whiteout(h.name); ok {
 		t.wipes = append(t.wipes, w)
 		return nil
