@@ -16,7 +16,7 @@ import (
 
 // catalogCommands are what the scripts on operator catalogs can say.
 var catalogCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
-	"catalog": cmdCatalog, // catalog VAR repository tag [tagged|sqlite|multi|nolabel]...: pushes a catalog with all its images: CATALOG=ref, CATALOG_DIGEST, IMAGE0.. of its images
+	"catalog": cmdCatalog, // catalog VAR repository tag [tagged|sqlite|multi|nolabel|built]...: pushes a catalog with all its images: CATALOG=ref, CATALOG_DIGEST, IMAGE0.. of its images, LAYER0.. of the index image, or of its first one
 	"configs": cmdConfigs, // configs VAR repository tag DIR: pushes an index image with the files of a directory as its catalog
 }
 
@@ -31,6 +31,8 @@ func cmdCatalog(ts *testscript.TestScript, _ bool, args []string) {
 			spec.SQLite = true
 		case "nolabel":
 			spec.NoLabel = true
+		case "built":
+			spec.Built = true
 		case "multi":
 			spec.Platforms = append(spec.Platforms, sample.AMD64, sample.ARM64)
 		default:
@@ -42,6 +44,13 @@ func cmdCatalog(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(c.Push(context.Background(), open(ts, args[0], args[1]), args[2], find))
 	ts.Setenv("CATALOG", f.addr+"/"+args[1]+":"+args[2])
 	ts.Setenv("CATALOG_DIGEST", c.Index.Desc.Digest.String())
+	index := c.Index
+	if len(index.Children) > 0 {
+		index = index.Children[0]
+	}
+	for i, layer := range index.Blobs[1:] { // but the config
+		ts.Setenv(fmt.Sprintf("LAYER%d", i), layer.Desc.Digest.String())
+	}
 	for i, im := range c.Images {
 		ts.Setenv(fmt.Sprintf("IMAGE%d", i), im.Image.Desc.Digest.String())
 	}

@@ -151,6 +151,11 @@ type catalogRefs struct {
 	wanted              []catalog.Wanted
 }
 
+// inPlace reports whether the index image is where it would be copied to.
+func (r catalogRefs) inPlace() bool {
+	return catalog.Naming{Index: r.index, Dest: r.dest}.InPlace()
+}
+
 func (f *catalogMirrorFlags) parse(args []string) (r catalogRefs, err error) {
 	if len(args) == 1 && f.dirs.to != "" && !strings.HasPrefix(args[0], "file://") {
 		args = append(args, "file://"+mirror.OCDestination)

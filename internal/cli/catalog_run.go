@@ -22,6 +22,9 @@ type catalogRun struct {
 	content *catalogContent
 	run     mirror.CatalogRun
 	dir     manifestsDir
+	// spool has the layers that were read for the catalog, so that copying the index
+	// image does not fetch them again; nil where it is not copied.
+	spool *mirror.Spool
 
 	remembered bool // by the medium, what its images are called outside
 }
@@ -50,6 +53,10 @@ func (a *App) runCatalogMirror(ctx context.Context, g *globalFlags, f *catalogMi
 			return err
 		}
 	}
+	if !f.manifestsOnly && !f.dryRun && !refs.inPlace() {
+		r.spool = mirror.NewSpool("")
+		defer r.spool.Drop()
+	}
 	if err := r.read(ctx); err != nil {
 		return err
 	}
@@ -69,7 +76,7 @@ func (a *App) runCatalogMirror(ctx context.Context, g *globalFlags, f *catalogMi
 func (r *catalogRun) read(ctx context.Context) error {
 	meter := r.ui.Meter("reading the catalog")
 	index, err := mirror.FindIndex(ctx, r.regs, r.refs.index, mirror.IndexOptions{
-		Filter: r.refs.filter, Path: r.refs.imagePath, Progress: meter.Set,
+		Filter: r.refs.filter, Path: r.refs.imagePath, Progress: meter.Set, Spool: r.spool,
 	})
 	if err != nil {
 		return r.indexError(err)
@@ -168,6 +175,7 @@ func (r *catalogRun) copyCatalog(ctx context.Context) error {
 			SkipMissing: f.skipMissing, Force: f.force, ContinueOnError: f.continueOnError, NoSignatures: f.noSignatures,
 		},
 		Engine: engine.Options{SkipMount: f.skipMount},
+		Spool:  r.spool,
 		DryRun: f.dryRun,
 		// Most refusals have one cause, for which one step helps: it is told
 		// before hours are spent on the rest.

@@ -51,7 +51,7 @@ func (r *catalogRun) choose(ctx context.Context, extracted *mirror.ExtractedCata
 	if len(r.refs.wanted) == 0 {
 		return r.problems()
 	}
-	if (catalog.Naming{Index: r.refs.index, Dest: r.refs.dest}).InPlace() && !r.flags.manifestsOnly {
+	if r.refs.inPlace() && !r.flags.manifestsOnly {
 		return usagef("%s is in the mirror already, where it would be replaced by a part of itself: select with --packages where it comes from", r.refs.index)
 	}
 	f := &r.flags.selection

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/airbridge-dev/airbridge/internal/catalog"
 	"github.com/airbridge-dev/airbridge/internal/catalog/sqlite"
@@ -46,6 +47,9 @@ type IndexOptions struct {
 	// for lists; without it all are read that may add to a catalog, which no image
 	// is bound to tell.
 	Quick bool
+	// Spool, if set, keeps the layers that are read from a registry: the index image
+	// is copied in the run. What is read here on a disk is not copied to another place.
+	Spool *Spool
 	// Progress, if set, is told how many bytes of the layers opened so far were
 	// read, and how many they have.
 	Progress func(done, total int64)
@@ -157,37 +161,72 @@ func (x *Index) locate() {
 // name. With "" it is a directory of its own, that Close removes. Nothing is
 // there before all that was read has its digest.
 func (x *Index) Extract(ctx context.Context, dir string) (*ExtractedCatalog, error) {
+	out, err := x.extract(ctx, dir, x.spool())
+	if errors.Is(err, syscall.ENOSPC) && x.spool() != nil { // what it takes may be what is lacking
+		x.o.Spool.Drop()
+		return x.extract(ctx, dir, nil)
+	}
+	return out, err
+}
+
+// spool is where layers are kept that are read, nil for nowhere.
+func (x *Index) spool() *Spool {
+	if x.At.Scheme != ref.Registry {
+		return nil
+	}
+	return x.o.Spool
+}
+
+func (x *Index) extract(ctx context.Context, dir string, spool *Spool) (*ExtractedCatalog, error) {
 	out, err := newExtracted(x, dir)
 	if err != nil {
 		return nil, err
 	}
-	reader := &rootfs.Reader{
-		Source: x.source, Name: x.At.String(), Layers: x.Image.Layers, Progress: x.o.Progress,
+	if err = x.read(ctx, x.reader(spool), out.staging); err == nil {
+		err = out.publish()
 	}
-	if x.o.Quick {
-		reader.Skip, reader.Glance = x.quick()
-	}
-	if !x.Labelled && x.o.Path == "" {
-		reader.Keep = isDatabase
-	}
-	err = reader.Extract(ctx, x.Path, out.staging)
-	if x.o.Quick && errors.Is(err, rootfs.ErrNotThere) {
-		reader.Skip, reader.Glance = nil, nil // neither is to be relied on
-		err = reader.Extract(ctx, x.Path, out.staging)
-	}
-	if errors.Is(err, rootfs.ErrNotThere) {
-		err = fmt.Errorf("%w: %w", ErrNoCatalog, err)
-	}
-	if err != nil {
-		return nil, errors.Join(indexError(x.At, err), out.Close())
-	}
-	if err = out.publish(); err == nil {
+	if err == nil {
 		err = out.settle(ctx)
 	}
 	if err != nil {
 		return nil, errors.Join(err, out.Close())
 	}
 	return out, nil
+}
+
+// reader makes what reads the layers.
+func (x *Index) reader(spool *Spool) *rootfs.Reader {
+	r := &rootfs.Reader{
+		Source: x.source, Name: x.At.String(), Layers: x.Image.Layers, Progress: x.o.Progress,
+	}
+	if spool != nil {
+		r.Source, r.Spool = spool.over(x.source), spool.take
+	}
+	switch {
+	case x.o.Quick:
+		r.Skip, r.Glance = x.quick()
+	case x.Form == CatalogFiles: // a database is one file: what lies below it is not read
+		r.Writes = layerWrites(x.Image)
+	}
+	if !x.Labelled && x.o.Path == "" {
+		r.Keep = isDatabase
+	}
+	return r
+}
+
+func (x *Index) read(ctx context.Context, reader *rootfs.Reader, to *os.Root) error {
+	err := reader.Extract(ctx, x.Path, to)
+	if x.o.Quick && errors.Is(err, rootfs.ErrNotThere) {
+		reader.Skip, reader.Glance = nil, nil // neither is to be relied on
+		err = reader.Extract(ctx, x.Path, to)
+	}
+	if errors.Is(err, rootfs.ErrNotThere) {
+		err = fmt.Errorf("%w: %w", ErrNoCatalog, err)
+	}
+	if err != nil {
+		return indexError(x.At, err)
+	}
+	return nil
 }
 
 func isDatabase(head []byte) bool { return string(head) == sqlite.Magic }
@@ -200,16 +239,19 @@ func isDatabase(head []byte) bool { return string(head) == sqlite.Magic }
 func (x *Index) quick() (skip, glance func(layer int, found bool) bool) {
 	steps := layerSteps(x.Image)
 	name := path.Base(path.Clean("/" + x.Path))
-	fills := func(layer []string) bool {
-		return slices.ContainsFunc(layer, func(step string) bool { return strings.Contains(step, name) && !fillsNothing.MatchString(step) })
+	fills := func(layer []step) bool {
+		return slices.ContainsFunc(layer, func(s step) bool { return strings.Contains(s.text, name) && !fillsNothing.MatchString(s.text) })
+	}
+	tells := func(layer []step) bool {
+		return slices.ContainsFunc(layer, func(s step) bool { return s.text != "" })
 	}
 	some := slices.ContainsFunc(steps, fills)
-	all := !slices.ContainsFunc(steps, func(layer []string) bool { return len(layer) == 0 })
+	all := !slices.ContainsFunc(steps, func(layer []step) bool { return !tells(layer) })
 	skip = func(layer int, found bool) bool {
 		if !some {
 			return found && all
 		}
-		return len(steps[layer]) > 0 && !fills(steps[layer])
+		return tells(steps[layer]) && !fills(steps[layer])
 	}
 	glance = func(layer int, found bool) bool {
 		last := layer == 0 && !found // which has it, or none has
@@ -221,29 +263,6 @@ func (x *Index) quick() (skip, glance func(layer int, found bool) bool) {
 // fillsNothing knows the steps that name the catalog's directory but put nothing there:
 // settings of the image, and what opm makes of a catalog.
 var fillsNothing = regexp.MustCompile(`--cache-only|^(/bin/sh -c #\(nop\) +)?(CMD|ENTRYPOINT|LABEL|ENV|WORKDIR|VOLUME|USER|EXPOSE)\b`)
-
-// layerSteps returns the steps that made each layer: those since the layer
-// below it, because a step that makes no layer alone may be part of the next. It
-// is none where the history does not tell.
-func layerSteps(im *img.Image) [][]string {
-	var out [][]string
-	var steps []string
-	history, _ := im.Config.JSON(0)["history"].([]any)
-	for _, h := range history {
-		step, _ := h.(map[string]any)
-		if text, _ := step["created_by"].(string); text != "" {
-			steps = append(steps, text)
-		}
-		if empty, _ := step["empty_layer"].(bool); !empty {
-			out = append(out, steps)
-			steps = nil
-		}
-	}
-	if len(out) != len(im.Layers) {
-		return make([][]string, len(im.Layers))
-	}
-	return out
-}
 
 // Catalog reads the catalog. Broken documents are problems; the caller decides.
 func (e *ExtractedCatalog) Catalog(ctx context.Context) (*catalog.Catalog, []catalog.Problem, error) {

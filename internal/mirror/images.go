@@ -32,6 +32,8 @@ type CopyOptions struct {
 	// EndRefused ends the run before the first blob where a destination refuses
 	// a push, also with Plan.ContinueOnError, which else goes on with the rest.
 	EndRefused bool
+	// Spool, if set, has blobs that the run read before: they are taken from there.
+	Spool *Spool
 }
 
 // Result is what a copy came to.
@@ -170,13 +172,16 @@ func tellSkipped(p *plan.Plan, obs Observer) {
 
 // execute copies what has been planned, after a look at the destinations.
 func execute(ctx context.Context, regs *Registries, result *Result, o CopyOptions) error {
-	var err error
-	result.Refused, err = Preflight(ctx, regs, result.Plan, PreflightOptions{
-		GoOn: o.Plan.ContinueOnError && !o.EndRefused, OrSingle: o.Plan.OrSingle && !o.Plan.Single,
+	err := o.Spool.withRoom(func() (err error) {
+		result.Refused, err = Preflight(ctx, regs, result.Plan, PreflightOptions{
+			GoOn: o.Plan.ContinueOnError && !o.EndRefused, OrSingle: o.Plan.OrSingle && !o.Plan.Single,
+		})
+		return err
 	})
 	if err != nil {
 		return err
 	}
+	o.Engine.AtHand = o.Spool.Open
 	result.Plan.Items = result.Refused.without(result.Plan.Items)
 	o.Engine.Refused = result.Refused.Why
 	report, err := engine.Execute(ctx, result.Plan, regs.Find, o.Engine)

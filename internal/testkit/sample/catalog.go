@@ -27,6 +27,7 @@ type CatalogSpec struct {
 	Tagged    bool           // the first package names one image by its tag
 	SQLite    bool           // a database instead of files
 	NoLabel   bool           // the index image does not say where its catalog is
+	Built     bool           // the history of the index image says what its layers have, as BuildKit's does
 	Platforms []oci.Platform // of the index image, several in a list; nil for one image for linux/amd64
 	Format    Format         // of all images
 	LayerSize int64          // of each layer in bytes; 0 for 1 KiB
@@ -145,11 +146,15 @@ func (m *Maker) index(spec CatalogSpec, files []File) *Image {
 	if spec.NoLabel {
 		labels = nil
 	}
+	var steps []string
+	if spec.Built {
+		steps = []string{"/bin/sh -c #(nop) ADD file:0a1b in / ", "COPY /" + dir + " /" + dir + " # buildkit", "COPY /data /data # buildkit"}
+	}
 	layer := Files(content...)
 	var images []*Image
 	for _, p := range spec.Platforms {
 		images = append(images, NewImage(ImageSpec{
-			Format: spec.Format, Platform: p, Labels: labels, Layers: []Blob{m.Layer(spec.LayerSize), layer, m.Layer(spec.LayerSize)},
+			Format: spec.Format, Platform: p, Labels: labels, Layers: []Blob{m.Layer(spec.LayerSize), layer, m.Layer(spec.LayerSize)}, Steps: steps,
 		}))
 	}
 	if len(images) == 1 {

@@ -32,6 +32,7 @@ type ImageSpec struct {
 	Platform oci.Platform
 	Labels   map[string]string // of the config
 	Layers   []Blob            // the base first
+	Steps    []string          // that made the layers, by the image's history; nil for "sample" each
 }
 
 type history struct {
@@ -114,9 +115,13 @@ func (spec ImageSpec) config(mediaType string) Blob {
 	c := config{Created: created, Platform: spec.Platform}
 	c.Config.Labels = spec.Labels
 	c.RootFS.Type = "layers"
-	for _, l := range spec.Layers {
+	for i, l := range spec.Layers {
+		step := "sample"
+		if spec.Steps != nil {
+			step = spec.Steps[i]
+		}
 		c.RootFS.DiffIDs = append(c.RootFS.DiffIDs, l.DiffID)
-		c.History = append(c.History, history{Created: created, CreatedBy: "sample"})
+		c.History = append(c.History, history{Created: created, CreatedBy: step})
 	}
 	body := OCI.encode(c)
 	return Blob{
