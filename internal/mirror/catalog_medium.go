@@ -13,6 +13,7 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/catalog"
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/ref"
+	"github.com/airbridge-dev/airbridge/internal/store/fsys"
 )
 
 // CatalogMemories returns what the directory of file:// sources remembers of an
@@ -47,15 +48,11 @@ func (r *Registries) Remember(m catalog.Memory) error {
 	if err != nil {
 		return err
 	}
-	root, err := os.OpenRoot(base)
+	files, err := fsys.OS(base)
 	if err != nil {
 		return err
 	}
-	defer root.Close()
-	if err := root.MkdirAll(catalog.MemoryDir, 0o755); err != nil {
-		return err
-	}
-	return writeIn(root, m.Path(), m.Encode())
+	return writeIn(files, m.Path(), m.Encode())
 }
 
 // memoryBase is where a directory's memory lies: in v2/, which is all that is
@@ -71,25 +68,37 @@ func memoryBase(dir string) (string, error) {
 	return dir, err
 }
 
-// writeIn replaces a file below a directory whole or not at all, and durably.
-func writeIn(root *os.Root, name string, content []byte) error {
-	temporary := path.Join(path.Dir(name), ".tmp-"+rand.Text())
-	f, err := root.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+// writeIn replaces a file whole or not at all. It is durable when it returns, with
+// the directories above it: disks are pulled out when a run is done.
+func writeIn(files fsys.FS, name string, content []byte) error {
+	dir := path.Dir(name)
+	if err := files.MkdirAll(dir); err != nil {
+		return err
+	}
+	temporary := path.Join(dir, ".tmp-"+rand.Text())
+	if err := writeNew(files, temporary, content); err != nil {
+		return errors.Join(err, files.Remove(temporary))
+	}
+	if err := files.Rename(temporary, name); err != nil {
+		return errors.Join(err, files.Remove(temporary))
+	}
+	for ; ; dir = path.Dir(dir) {
+		if err := files.SyncDir(dir); err != nil || dir == "." {
+			return err
+		}
+	}
+}
+
+func writeNew(files fsys.FS, name string, content []byte) error {
+	f, err := files.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
 	if err != nil {
 		return err
 	}
-	defer func() { _ = root.Remove(temporary) }() // there is none after the rename
 	_, err = f.Write(content)
 	if err == nil {
 		err = f.Sync()
 	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return err
-	}
-	return root.Rename(temporary, name)
+	return errors.Join(err, f.Close())
 }
 
 // OCDestination is where the document has catalogs written on a medium.
