@@ -175,7 +175,7 @@ func reserve(files fsys.FS, o DirectoryOptions) int64 {
 }
 
 func (d *Directory) openOC(files fsys.FS, o DirectoryOptions) error {
-	v2, err := ocdir.Open(files, !o.Write)
+	v2, err := ocdir.Open(files, !o.Write, o.Now)
 	if err != nil {
 		return err
 	}

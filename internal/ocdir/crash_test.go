@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/registry"
@@ -40,7 +41,7 @@ func pushes() [][]push {
 // work writes all pushes, a checkpoint for each round, and returns how many
 // rounds were acknowledged.
 func work(ctx context.Context, files fsys.FS) (rounds int, err error) {
-	dir, err := Open(files, false)
+	dir, err := Open(files, false, time.Now)
 	if err != nil {
 		return 0, err
 	}
@@ -97,7 +98,7 @@ func checkAfter(t *testing.T, what string, files fsys.FS, rounds int) {
 }
 
 func soundTags(ctx context.Context, files fsys.FS, rounds int) error {
-	dir, err := Open(files, true)
+	dir, err := Open(files, true, time.Now)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -40,13 +41,13 @@ func TestOneWriter(t *testing.T) {
 	dir := openDir(t, path, false)
 	files, err := fsys.OS(path)
 	must(t, err)
-	_, err = Open(files, false)
+	_, err = Open(files, false, time.Now)
 	locked, ok := errors.AsType[*repo.LockedError](err)
 	if want := fmt.Sprintf("process %d", os.Getpid()); !ok || locked.Holder != want {
 		t.Errorf("a second writer gets %v, want one that names %s", err, want)
 	}
 	must(t, os.WriteFile(filepath.Join(path, lockFile), []byte("12\x1b[31m"), 0o600))
-	_, err = Open(files, false)
+	_, err = Open(files, false, time.Now)
 	if locked, ok := errors.AsType[*repo.LockedError](err); !ok || locked.Holder != "another process" {
 		t.Errorf("a lock with a strange text: %v", err)
 	}
@@ -231,7 +232,7 @@ func TestRefusesTagsLikeDigests(t *testing.T) {
 	d := oci.FromBytes([]byte("x"))
 	change := kv.Change{Key: "t/a:" + fileName(d, "-"), Value: repo.EncodeFact(repo.TagFact{Digest: d})}
 	for sep, want := range map[string]bool{":": true, "-": false} {
-		dir, err := open(newFS(t), false, sep)
+		dir, err := open(newFS(t), false, sep, time.Now)
 		must(t, err)
 		if err := dir.KV.Apply(t.Context(), []kv.Change{change}); (err == nil) != want {
 			t.Errorf("separator %s: %v", sep, err)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/repo"
@@ -87,7 +88,7 @@ func openDir(t *testing.T, path string, readOnly bool) *Dir {
 
 func openFS(t *testing.T, files fsys.FS, readOnly bool) *Dir {
 	t.Helper()
-	dir, err := Open(files, readOnly)
+	dir, err := Open(files, readOnly, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/repo"
@@ -35,9 +36,10 @@ func Is(files fsys.FS) bool {
 // Open opens a directory. For writing it need not have oc's form yet, but has
 // it at once, so that what a killed run leaves is known for what it is. It is
 // locked until Close: a *repo.LockedError where somebody else writes to it.
-// For reading nothing at all is written.
-func Open(files fsys.FS, readOnly bool) (*Dir, error) {
-	return open(files, readOnly, naming(files, runtime.GOOS))
+// For reading nothing at all is written. The clock tells how old a change is,
+// before what follows from it is remembered.
+func Open(files fsys.FS, readOnly bool, now func() time.Time) (*Dir, error) {
+	return open(files, readOnly, naming(files, runtime.GOOS), now)
 }
 
 // naming returns the separator for names we write: that of what is there, else
@@ -74,8 +76,8 @@ func present(files fsys.FS, dir string, depth int) (string, bool) {
 	return "", false
 }
 
-func open(files fsys.FS, readOnly bool, sep string) (*Dir, error) {
-	t := newTree(files, sep)
+func open(files fsys.FS, readOnly bool, sep string, now func() time.Time) (*Dir, error) {
+	t := newTree(files, sep, now)
 	d := &Dir{fs: files}
 	var w *writer
 	if !readOnly {

@@ -113,7 +113,9 @@ func (t *tree) file(repository, path string, info fs.FileInfo) (*manifest, error
 	if !m.tag.IsZero() {
 		m.tag = t.known(repository, m.tag, body)
 	}
-	t.manifests.put(moment, path, info, m)
+	if m.tag.IsZero() || moment.rested(info) {
+		t.manifests.put(moment, path, info, m)
+	}
 	return m, nil
 }
 
@@ -244,7 +246,7 @@ func (t *tree) referring(repository string) ([]*manifest, error) {
 	}
 	moment := t.referrers.moment()
 	list, err := t.findReferring(repository)
-	if err == nil {
+	if err == nil && moment.rested(info) {
 		t.referrers.put(moment, dir, info, list)
 	}
 	return list, err

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/store/fsys"
@@ -56,7 +57,7 @@ func (a at) path(d oci.Digest) string {
 	return blobsPath(a.repo) + "/" + fileName(d, a.sep)
 }
 
-func newTree(fs fsys.FS, sep string) *tree {
+func newTree(fs fsys.FS, sep string, now func() time.Time) *tree {
 	seps := []string{sep}
 	for _, s := range separators {
 		if s != sep {
@@ -65,7 +66,7 @@ func newTree(fs fsys.FS, sep string) *tree {
 	}
 	return &tree{
 		fs: fs, seps: seps, where: map[oci.Digest]at{},
-		manifests: newCache[*manifest](maxCached), referrers: newCache[[]*manifest](maxCached / 16),
+		manifests: newCache[*manifest](maxCached, now), referrers: newCache[[]*manifest](maxCached/16, now),
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/repo"
@@ -159,7 +160,7 @@ func TestLinkedLock(t *testing.T) {
 	files := newFS(t)
 	must(t, files.MkdirAll(ownDir))
 	must(t, files.Symlink("../elsewhere", lockFile))
-	if _, err := Open(files, false); !errors.Is(err, fsys.ErrLink) {
+	if _, err := Open(files, false, time.Now); !errors.Is(err, fsys.ErrLink) {
 		t.Errorf("got %v, want %v", err, fsys.ErrLink)
 	}
 }
