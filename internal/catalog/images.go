@@ -8,26 +8,41 @@ import (
 // Images returns the images that documents of any schema name, in the order of
 // the catalog, a document's own before its related ones, each reference once.
 func (c *Catalog) Images() []Image {
-	seen := map[string]bool{}
-	var out []Image
-	add := func(m *Meta, image RelatedImage) {
-		if image.Image == "" || seen[image.Image] {
-			return
-		}
-		seen[image.Image] = true
-		found := Image{Ref: image.Image, Name: image.Name, Package: m.Package}
-		if m.Schema == SchemaBundle {
-			found.Bundle = m.Name
-		}
-		out = append(out, found)
-	}
+	found := foundImages{index: map[string]int{}}
 	for _, m := range c.Documents() {
-		add(m, RelatedImage{Image: m.Image})
+		found.add(m, RelatedImage{Image: m.Image})
 		for _, image := range m.RelatedImages {
-			add(m, image)
+			found.add(m, image)
 		}
 	}
-	return out
+	return found.images
+}
+
+// foundImages are the images found so far, each with the last document that named it.
+type foundImages struct {
+	images []Image
+	last   []*Meta
+	index  map[string]int // by reference
+}
+
+func (f *foundImages) add(m *Meta, image RelatedImage) {
+	if image.Image == "" {
+		return
+	}
+	bundle := ""
+	if m.Schema == SchemaBundle {
+		bundle = m.Name
+	}
+	at, known := f.index[image.Image]
+	switch {
+	case !known:
+		f.index[image.Image] = len(f.images)
+		f.images = append(f.images, Image{Ref: image.Image, Name: image.Name, Package: m.Package, Bundle: bundle})
+		f.last = append(f.last, m)
+	case f.last[at] != m && bundle != "": // most bundles name their own image twice
+		f.images[at].Others = append(f.images[at].Others, bundle)
+		f.last[at] = m
+	}
 }
 
 // Documents returns all documents in the order of the catalog.

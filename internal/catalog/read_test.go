@@ -120,6 +120,23 @@ func TestImages(t *testing.T) {
 	}
 }
 
+// An image that several bundles share is missed by each of them.
+func TestSharedImages(t *testing.T) {
+	c := clean(t, files("a.yaml", "schema: x\nimage: q/a:1\n", "b.json",
+		`{"schema":"olm.bundle","package":"p","name":"p.v1","image":"q/b:1","relatedImages":[{"image":"q/b:1"},{"image":"q/a:1"},{"image":"q/s:1"},{"image":"q/s:1"}]}
+		{"schema":"olm.bundle","package":"p","name":"p.v2","image":"q/b:2","relatedImages":[{"image":"q/s:1"},{"image":"q/b:2"},{"image":"q/s:1"}]}
+		{"schema":"olm.bundle","package":"r","name":"r.v1","image":"q/b:3","relatedImages":[{"image":"q/s:1"}]}
+		{"schema":"y","relatedImages":[{"image":"q/s:1"}]}`))
+	got := map[string][]string{}
+	for _, image := range c.Images() {
+		got[image.Ref] = append([]string{image.Bundle}, image.Others...)
+	}
+	want := map[string][]string{"q/a:1": {"", "p.v1"}, "q/b:1": {"p.v1"}, "q/s:1": {"p.v1", "p.v2", "r.v1"}, "q/b:2": {"p.v2"}, "q/b:3": {"r.v1"}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestAdd(t *testing.T) {
 	c := clean(t, files("a.yaml", mixed))
 	if err := c.Add([]byte(`{"schema":"olm.bundle","name":"b","image":"quay.io/b:1"}`)); err != nil {

@@ -103,6 +103,8 @@ type Image struct {
 	// Package and Bundle are those of the first document that names it, "" where
 	// it says none, or is no bundle.
 	Package, Bundle string
+	// Others are the other bundles that name it, in the order of the catalog.
+	Others []string
 }
 
 // Problem is a document that cannot be read.

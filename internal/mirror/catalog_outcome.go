@@ -49,8 +49,10 @@ type MissingImage struct {
 	Source      string `json:"source,omitempty"`
 	Destination string `json:"destination,omitempty"`
 	Package     string `json:"package,omitempty"`
-	Bundle      string `json:"bundle,omitempty"`
-	Why         string `json:"why"`
+	Bundle      string `json:"bundle,omitempty"` // the first that names it
+	// Others are the other bundles that name it, and lack it as well.
+	Others []string `json:"otherBundles,omitempty"`
+	Why    string   `json:"why"`
 	// Gone says that the source no longer has it, and that it was allowed to be
 	// missing (--skip-missing).
 	Gone bool `json:"gone,omitempty"`
@@ -193,7 +195,7 @@ func (f *fates) failures(result *Result) {
 // of returns what became of an image with that source, false if it is there.
 func (f *fates) of(source ref.Ref, n catalog.Name) (MissingImage, bool) {
 	m := MissingImage{
-		Image: n.Image.Ref, Package: n.Image.Package, Bundle: n.Image.Bundle,
+		Image: n.Image.Ref, Package: n.Image.Package, Bundle: n.Image.Bundle, Others: n.Image.Others,
 		Source: source.String(), Destination: n.Destination.String(),
 	}
 	if m.Image == "" {
@@ -361,7 +363,7 @@ func section(b *strings.Builder, title string, lines []string) {
 	}
 	b.WriteString(title + "\n")
 	for _, line := range lines[:min(len(lines), maxTold)] {
-		b.WriteString("  " + line + "\n")
+		b.WriteString("  " + strings.Join(strings.Fields(line), " ") + "\n") // names may have line breaks in them
 	}
 	if more := len(lines) - maxTold; more > 0 {
 		fmt.Fprintf(b, "  and %d more\n", more)
@@ -375,7 +377,7 @@ func (m MissingImage) line() string {
 	case m.AttachedTo != "":
 		line = fmt.Sprintf("what is attached to %s: %s", m.AttachedTo, m.Image)
 	case m.Bundle != "":
-		line += fmt.Sprintf(" (bundle %s)", m.Bundle)
+		line += fmt.Sprintf(" (bundle %s%s)", m.Bundle, m.andOthers())
 	case m.Package != "":
 		line += fmt.Sprintf(" (package %s)", m.Package)
 	}
@@ -383,6 +385,14 @@ func (m MissingImage) line() string {
 		return line
 	}
 	return line + ": " + m.Why
+}
+
+// andOthers counts the further bundles: the report names them.
+func (m MissingImage) andOthers() string {
+	if len(m.Others) == 0 {
+		return ""
+	}
+	return " and " + counted(len(m.Others), "other")
 }
 
 // Summary says in one line what is missing.
