@@ -13,6 +13,7 @@ import (
 var clientCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"need": cmdNeed, // need PROGRAM: fails under CI where it is not installed; a line [!exec:PROGRAM] skip follows
 	"tool": cmdTool, // tool VAR NAME: builds a tool pinned in tools/go.mod, VAR=its path
+	"near": cmdNear, // near VAR: makes a directory with a short path, VAR=that
 }
 
 func cmdNeed(ts *testscript.TestScript, _ bool, args []string) {
@@ -25,4 +26,13 @@ func cmdTool(ts *testscript.TestScript, _ bool, args []string) {
 	path, err := peer.BuildTool(args[1])
 	ts.Check(err)
 	ts.Setenv(args[0], path)
+}
+
+// cmdNear makes a directory for podman, whose runroot may have 50 characters:
+// how long $WORK is depends on TMPDIR and on a random number.
+func cmdNear(ts *testscript.TestScript, _ bool, args []string) {
+	dir, err := os.MkdirTemp("/tmp", "near")
+	ts.Check(err)
+	ts.Defer(func() { _ = os.RemoveAll(dir) })
+	ts.Setenv(args[0], dir)
 }
