@@ -19,36 +19,49 @@ import (
 type bench struct {
 	config
 	self    string // this program, for the floor
-	load    *load
-	source  server // that all contenders read from
 	targets *targets
+
+	spec   sample.LoadSpec
+	load   *load  // of that; nil until needSource
+	source server // that all contenders read it from
 
 	peers []contender // each at its best setting; nil until bestPeers
 }
 
-func open(ctx context.Context, c config) (*bench, error) {
+func open(c config) (*bench, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{config: c, self: self, targets: &targets{scratch: c.scratch}}
-	if b.load, err = openLoad(ctx, c.cache, sample.BenchLoad); err != nil {
-		return nil, err
+	return &bench{config: c, self: self, targets: &targets{scratch: c.scratch}, spec: sample.BenchLoad}, nil
+}
+
+// needSource makes the load and serves it, once. Works that do not read it do not
+// wait for it, nor need the disk.
+func (b *bench) needSource(ctx context.Context) error {
+	if b.source.stop != nil {
+		return nil
+	}
+	var err error
+	if b.load, err = openLoad(ctx, b.cache, b.spec); err != nil {
+		return err
 	}
 	docker, err := b.serveLoad(b.load)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if b.source, err = b.sourceOf(docker); err != nil {
-		return nil, errors.Join(err, os.RemoveAll(b.scratch))
+		return err
 	}
 	fmt.Printf("load: %d manifests, %d blobs, %d bytes (%.2f GiB)\n",
 		len(b.load.Manifests), len(b.load.Blobs), b.load.Bytes, float64(b.load.Bytes)/(1<<30))
-	return b, nil
+	return nil
 }
 
 func (b *bench) close() {
-	b.source.stop()
+	if b.source.stop != nil {
+		b.source.stop()
+	}
 	_ = os.RemoveAll(b.scratch) // what is left of it is rubbish, not a result
 }
 

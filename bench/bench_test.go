@@ -3,9 +3,11 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
@@ -18,11 +20,7 @@ import (
 func TestFloorCopiesALoad(t *testing.T) {
 	peer.Need(t, "docker-registry")
 	dir, disk := filepath.Join(t.TempDir(), "load"), t.TempDir()
-	spec, err := json.Marshal(sample.TinyLoad)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := generateMain(t.Context(), []string{dir, string(spec)}); err != nil {
+	if err := generateTiny(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
 	source := peer.DockerRegistry(t, peer.RegistryOptions{Dir: filepath.Join(dir, "storage"), ReadOnly: true})
@@ -51,6 +49,14 @@ func TestFloorCopiesALoad(t *testing.T) {
 	if err := b.checkRegistry(t.Context(), place{addr: target.Addr}); err == nil {
 		t.Error("the check misses a blob that is not there")
 	}
+}
+
+func generateTiny(ctx context.Context, dir string) error {
+	spec, err := json.Marshal(sample.TinyLoad)
+	if err != nil {
+		return err
+	}
+	return generateMain(ctx, []string{dir, string(spec)})
 }
 
 func TestFloorNoticesWrongContent(t *testing.T) {
@@ -140,6 +146,30 @@ func TestWorksAreChosenByName(t *testing.T) {
 	}
 	if _, err := parse([]string{"-only", "S99", "-cache", t.TempDir()}); err == nil {
 		t.Error("S99 was taken")
+	}
+}
+
+// The load is made and served for the first work that reads it, and stays for the others.
+func TestSourceIsMadeForWhoReadsIt(t *testing.T) {
+	peer.Need(t, "docker-registry")
+	dir := t.TempDir()
+	b := &bench{config: config{cache: dir, scratch: filepath.Join(dir, "scratch"), dockerSource: true}, targets: &targets{scratch: dir}, spec: sample.TinyLoad}
+	if err := generateTiny(t.Context(), filepath.Join(dir, "load-"+strconv.Itoa(sample.TinyLoad.Images)+"-"+loadVersion)); err != nil {
+		t.Fatal(err)
+	}
+	defer b.close()
+	var seen []string
+	w := work{name: "S", run: func(_ context.Context, b *bench) error {
+		seen = append(seen, b.source.addr)
+		return nil
+	}}
+	for _, w.reads = range []bool{false, true, true, false} {
+		if err := b.do(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if seen[0] != "" || seen[1] == "" || seen[2] != seen[1] || seen[3] != seen[1] {
+		t.Errorf("sources %q", seen)
 	}
 }
 
