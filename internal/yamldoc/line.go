@@ -9,6 +9,14 @@ import (
 
 const byteOrderMark = "\ufeff"
 
+// withoutMark returns a text without the byte order marks before it.
+func withoutMark(text []byte) []byte {
+	for bytes.HasPrefix(text, []byte(byteOrderMark)) {
+		text = text[len(byteOrderMark):]
+	}
+	return text
+}
+
 // The markers of documents.
 const (
 	documentStart = "---"
@@ -33,14 +41,47 @@ func marker(line []byte) (kind string, rest []byte) {
 	return "", nil
 }
 
+// mayBeMarker reports whether a line that begins so can be a marker. Most cannot.
+func mayBeMarker(first byte) bool {
+	return first == documentStart[0] || first == documentEnd[0] || first == byteOrderMark[0]
+}
+
 // isEmpty reports whether nothing is in a line but blanks and a comment.
 func isEmpty(line []byte) bool {
 	line = bytes.TrimLeft(line, " \t\r\n")
 	return len(line) == 0 || line[0] == '#'
 }
 
-// lineEnd returns where the next line begins.
-func lineEnd(text []byte) int {
+// isBlank reports whether all lines of a text are empty.
+func isBlank(text []byte) bool {
+	lineEnd := lineEnds(text)
+	for len(text) > 0 {
+		end := lineEnd(text)
+		if !isEmpty(text[:end]) {
+			return false
+		}
+		text = text[end:]
+	}
+	return true
+}
+
+// lineEnds returns what finds where the next line of a text begins. A search for
+// bytes is much faster than a look at each, which only CR needs without LF.
+func lineEnds(text []byte) func([]byte) int {
+	if bytes.Count(text, []byte("\r")) == bytes.Count(text, []byte("\r\n")) {
+		return lineFeed
+	}
+	return anyLineEnd
+}
+
+func lineFeed(text []byte) int {
+	if i := bytes.IndexByte(text, '\n'); i >= 0 {
+		return i + 1
+	}
+	return len(text)
+}
+
+func anyLineEnd(text []byte) int {
 	for i, b := range text {
 		if b == '\n' || b == '\r' && !bytes.HasPrefix(text[i+1:], []byte("\n")) {
 			return i + 1

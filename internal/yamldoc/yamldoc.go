@@ -37,7 +37,8 @@ type Document struct {
 	// parser finds this document in it, if it is in order, and no other.
 	Text []byte
 	// Body is the text without what stands before the content: comments and
-	// directives, the marker, blanks. It is empty where nothing else is there.
+	// directives, the marker, blanks. It is empty where nothing else is there;
+	// directives without a document are left as they are.
 	Body []byte
 	// Line is how many lines of the stream stand before the text.
 	Line int
@@ -48,9 +49,12 @@ type Document struct {
 func Split(stream []byte) iter.Seq[Document] {
 	return func(yield func(Document) bool) {
 		s := splitter{text: inUTF8(stream), yield: yield}
+		lineEnd := lineEnds(s.text)
 		for at, end := 0, 0; at < len(s.text) && !s.stopped; at = end {
 			end = at + lineEnd(s.text[at:])
-			s.read(at, end)
+			if !s.begun || mayBeMarker(s.text[at]) {
+				s.read(at, end)
+			}
 			s.lines++
 		}
 		s.cut(len(s.text), s.lines)
@@ -74,7 +78,7 @@ type splitter struct {
 
 // read takes the line between two places of the text.
 func (s *splitter) read(from, to int) {
-	line := bytes.TrimLeft(s.text[from:to], byteOrderMark)
+	line := withoutMark(s.text[from:to])
 	kind, rest := marker(line)
 	switch {
 	case kind == documentStart:
@@ -102,10 +106,10 @@ func (s *splitter) begin(body int) { s.kept, s.begun, s.body = true, true, body 
 func (s *splitter) cut(end, lines int) {
 	if s.kept && !s.stopped {
 		if !s.begun {
-			s.body = end
+			s.body = s.start
 		}
 		d := Document{Text: s.text[s.start:end:end], Body: s.text[s.body:end:end], Line: s.line}
-		d.Text, d.Body = bytes.TrimLeft(d.Text, byteOrderMark), bytes.TrimLeft(d.Body, byteOrderMark+" \t\r\n")
+		d.Text, d.Body = withoutMark(d.Text), bytes.TrimLeft(withoutMark(d.Body), " \t\r\n")
 		s.stopped = !s.yield(d)
 	}
 	s.start, s.line, s.kept, s.begun = end, lines, false, false
@@ -130,7 +134,11 @@ func Only(stream []byte) (only Document, second int) {
 }
 
 // values counts what is in a document: nothing, one value, or 2 for more than that.
+// A parser costs much more than a line, of which a stream may have very many.
 func (d Document) values() (n int) {
+	if isBlank(d.Body) {
+		return 0
+	}
 	dec := yaml.NewDecoder(bytes.NewReader(d.Text))
 	for n < 2 {
 		var node yaml.Node
