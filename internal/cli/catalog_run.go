@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/airbridge-dev/airbridge/internal/catalog"
 	"github.com/airbridge-dev/airbridge/internal/engine"
@@ -118,18 +119,21 @@ func (r *catalogRun) tellLabel(x *mirror.Index) {
 	switch {
 	case r.flags.path != "" || !x.Labelled:
 	case x.Form == mirror.CatalogFiles:
-		r.ui.Result(fmt.Sprintf("src image has index label for declarative configs path: %s\n", x.Path))
+		r.ui.Result(fmt.Sprintf("src image has index label for declarative configs path: %s\n", told(x.Path)))
 	default:
-		r.ui.Result(fmt.Sprintf("src image has index label for database path: %s\n", x.Path))
+		r.ui.Result(fmt.Sprintf("src image has index label for database path: %s\n", told(x.Path)))
 	}
 }
 
+// told is a name that somebody else gave in a line of ours.
+func told(name string) string { return ui.Printable(strings.Join(strings.Fields(name), " ")) }
+
 func (r *catalogRun) tellExtracted(x *mirror.Index, e *mirror.ExtractedCatalog) {
 	if e.Form == mirror.CatalogFiles {
-		r.ui.Result(fmt.Sprintf("using index path mapping: %s:%s\nwrote declarative configs to %[2]s\nusing declarative configs at: %[2]s\n", x.Path, e.Dir))
+		r.ui.Result(fmt.Sprintf("using index path mapping: %s:%s\nwrote declarative configs to %[2]s\nusing declarative configs at: %[2]s\n", told(x.Path), e.Dir))
 		return
 	}
-	r.ui.Result(fmt.Sprintf("using database path mapping: %s:%s\nwrote database to %[2]s\nusing database at: %s\n", x.Path, e.Dir, e.Database))
+	r.ui.Result(fmt.Sprintf("using database path mapping: %s:%s\nwrote database to %[2]s\nusing database at: %s\n", told(x.Path), e.Dir, ui.Printable(e.Database)))
 	r.ui.Warn("the catalog is an SQLite database, a form that OLM has given up: newer versions of this catalog have files")
 }
 

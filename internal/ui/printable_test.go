@@ -18,11 +18,12 @@ func TestMessagesDoNotSteerTheTerminal(t *testing.T) {
 		}
 	}
 	u, _, errs := screen(Text, false)
-	u.Warn("%s", "a\x1b[2Jb")
+	u.Warn("%s", "a\x1b[2Jb\nerror: z")
 	u.Info("%s", "c\x1b[2Jd")
 	u.Failed("e\x1b[2Jf")
 	u.Event(engine.Event{Kind: engine.ImageFailed, Err: errors.New("g\x1b[2Jh")})
-	if got := errs.String(); got != "warning: a\\x1b[2Jb\ninfo: c\\x1b[2Jd\nerror: e\\x1b[2Jf\nerror: g\\x1b[2Jh\n" {
+	u.Plain("i\x1b[2Jj\n\tk\n")
+	if got := errs.String(); got != "warning: a\\x1b[2Jb\n  error: z\ninfo: c\\x1b[2Jd\nerror: e\\x1b[2Jf\nerror: g\\x1b[2Jh\ni\\x1b[2Jj\n\tk\n" {
 		t.Errorf("%q", got)
 	}
 }

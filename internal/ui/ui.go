@@ -6,6 +6,7 @@ package ui
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -79,10 +80,11 @@ func (u *UI) Result(text string) {
 	u.above(func() { fmt.Fprint(u.o.Out, text) })
 }
 
-// Plain prints a text to standard error as it is, in the text format only.
+// Plain prints a text to standard error, in the text format only: as it is, but
+// for what would steer the terminal.
 func (u *UI) Plain(text string) {
 	if u.o.Format == Text {
-		u.above(func() { fmt.Fprint(u.o.Err, text) })
+		u.above(func() { fmt.Fprint(u.o.Err, Printable(text)) })
 	}
 }
 
@@ -93,7 +95,9 @@ func (u *UI) note(kind, text string) {
 		u.json(map[string]any{"event": kind, "message": text})
 		return
 	}
-	u.above(func() { fmt.Fprintf(u.o.Err, "%s: %s\n", kind, Printable(text)) })
+	// No part of a message begins a line that looks like a message of its own.
+	text = strings.ReplaceAll(Printable(text), "\n", "\n  ")
+	u.above(func() { fmt.Fprintf(u.o.Err, "%s: %s\n", kind, text) })
 }
 
 // above prints something above the progress on the screen.
