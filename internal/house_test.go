@@ -24,7 +24,7 @@ const module = "github.com/airbridge-dev/airbridge/"
 // levels has the packages from the bottom up. A package imports from lower
 // levels only. A name stands for the packages below it as well.
 var levels = [][]string{
-	{"oci", "ref", "yamldoc", "installconfig", "jsonpath", "patch", "codesign", "archive", "spelling"},
+	{"oci", "ref", "yamldoc", "installconfig", "jsonpath", "patch", "codesign", "archive", "spelling", "table"},
 	{"repo"},
 	{"store", "auth", "config"},
 	{"plan", "image", "rootfs", "medium", "registry", "remote", "ocdir", "layout", "server"},

@@ -31,6 +31,8 @@ var words = map[string][]string{
 	"trust-bundle-policy":       {"Always", "Proxyonly"},
 	"output":                    {"json"},
 	"output of release info":    {"json", "name", "digest", "pullspec"},
+	"output of list operators":  {"wide", "json"},
+	"output of list releases":   {"wide", "json"},
 }
 
 // addCompletion makes each flag and argument complete by what it is said to be

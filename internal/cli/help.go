@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/airbridge-dev/airbridge/internal/table"
 )
 
 // wrapHelp breaks the texts of flags where the terminal ends. What is not read
@@ -65,25 +67,8 @@ func wrapFlags(text string, columns int) string {
 		if columns-len(head) < leastText {
 			head, indent = strings.TrimRight(head, " ")+"\n"+below, below
 		}
-		lines := breakLines(parts[2], columns-len(indent))
+		lines := table.Break(parts[2], columns-len(indent))
 		fmt.Fprintln(&out, head+strings.Join(lines, "\n"+indent))
 	}
 	return out.String()
-}
-
-// breakLines breaks a text between words. A word that is too long stays whole.
-func breakLines(text string, columns int) []string {
-	lines := []string{""}
-	for word := range strings.FieldsSeq(text) {
-		last := len(lines) - 1
-		switch {
-		case lines[last] == "":
-			lines[last] = word
-		case len(lines[last])+1+len(word) > columns:
-			lines = append(lines, word)
-		default:
-			lines[last] += " " + word
-		}
-	}
-	return lines
 }

@@ -6,15 +6,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
 	"github.com/airbridge-dev/airbridge/internal/catalog"
-	"github.com/airbridge-dev/airbridge/internal/image"
 	"github.com/airbridge-dev/airbridge/internal/mirror"
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/ref"
+	"github.com/airbridge-dev/airbridge/internal/table"
 )
 
 // list holds the commands that say what there is to be mirrored.
@@ -59,7 +58,7 @@ layer with the catalog is downloaded, as far as the image tells which one that i
 	flags := cmd.Flags()
 	f.registryFlags.add(flags)
 	f.outputFlags.add(flags)
-	flags.StringVarP(&f.format, "output", "o", "", "json, or a template over it: jsonpath=..., go-template=...")
+	flags.StringVarP(&f.format, "output", "o", "", listFormats)
 	flags.StringVar(&f.catalog, "catalog", "", "index image of the catalog")
 	flags.StringVar(&f.pkg, "package", "", "package whose channels are shown")
 	flags.StringVar(&f.channel, "channel", "", "channel whose versions are shown, of --package")
@@ -86,7 +85,7 @@ func (a *App) runListOperators(ctx context.Context, g *globalFlags, f *listOpera
 	if err != nil {
 		return err
 	}
-	packages, columns := c.List(), helpColumns(a.Stdout)
+	packages, columns := c.List(), a.columns(f.outputFlags)
 	if f.pkg == "" {
 		return s.show(render, packages, func() string { return packagesText(packages, columns) })
 	}
@@ -101,7 +100,7 @@ func (a *App) runListOperators(ctx context.Context, g *globalFlags, f *listOpera
 	if err != nil {
 		return err
 	}
-	return s.show(render, channel, func() string { return channelText(channel) })
+	return s.show(render, channel, func() string { return channelText(channel, columns) })
 }
 
 func (f *listOperatorsFlags) parse() (at ref.Ref, render renderer, err error) {
@@ -114,7 +113,7 @@ func (f *listOperatorsFlags) parse() (at ref.Ref, render renderer, err error) {
 	if at, err = catalogIndex(f.catalog); err != nil {
 		return at, nil, halfEmpty("the value of --catalog", f.catalog, err)
 	}
-	render, err = f.outputFlags.parse()
+	render, err = f.outputFlags.parse(wide)
 	return at, render, err
 }
 
@@ -152,80 +151,54 @@ func (s *session) show(render renderer, value any, text func() string) error {
 	return err
 }
 
+// columns is how wide a list may be: as wide as the terminal, where it goes to
+// one. With -o wide, and for programs, nothing is left out: 0.
+func (a *App) columns(f outputFlags) int {
+	if f.format == wide {
+		return 0
+	}
+	return helpColumns(a.Stdout)
+}
+
+// wide is the format of lists that do without the terminal's width.
+const wide = "wide"
+
+const listFormats = "wide (nothing is cut for a narrow terminal), json, or a template over it: jsonpath=..., go-template=..."
+
 // listSpaces is what is between the columns of a list.
 const listSpaces = 2
 
-// packagesText is a table no wider than the terminal, as far as names can be cut
-// that are only shown; 0 columns are no limit.
 func packagesText(packages []catalog.PackageListing, columns int) string {
-	const name, title, channel = "NAME", "DISPLAY NAME", "DEFAULT CHANNEL"
-	room := columns - width(name, packages, func(p catalog.PackageListing) string { return p.Name }) -
-		width(channel, packages, func(p catalog.PackageListing) string { return p.DefaultChannel }) - 2*listSpaces
-	var b strings.Builder
-	image.Columns(&b, listSpaces, func(t *image.Table) {
-		t.Row(name, title, channel)
-		for _, p := range packages {
-			shown := image.Printable(p.DisplayName)
-			if columns > 0 {
-				shown = cut(shown, max(room, len(title)))
-			}
-			t.Row(p.Name, shown, p.DefaultChannel)
-		}
-	})
-	return trimmed(b.String())
-}
-
-// width is that of a column.
-func width(title string, packages []catalog.PackageListing, cell func(catalog.PackageListing) string) int {
-	most := len(title)
+	l := table.NewListing(listSpaces, table.Column{Title: "NAME"},
+		table.Column{Title: "DISPLAY NAME", Give: table.LosesEnd}, table.Column{Title: "DEFAULT CHANNEL"})
 	for _, p := range packages {
-		most = max(most, utf8.RuneCountInString(image.Printable(cell(p))))
+		l.Row(p.Name, p.DisplayName, p.DefaultChannel)
 	}
-	return most
-}
-
-// cut shortens a text to so many letters.
-func cut(text string, letters int) string {
-	if r := []rune(text); len(r) > letters {
-		return string(r[:letters-1]) + "…"
-	}
-	return text
+	return l.Text(columns)
 }
 
 func packageText(p catalog.PackageListing, columns int) string {
-	b := strings.Builder{}
-	b.WriteString(packagesText([]catalog.PackageListing{p}, columns) + "\n")
-	image.Columns(&b, listSpaces, func(t *image.Table) {
-		t.Row("CHANNEL", "HEAD", "VERSION", "BUNDLES")
-		for _, c := range p.Channels {
-			head := c.Head
-			if c.Problem != "" {
-				head = "(" + c.Problem + ")"
-			}
-			t.Row(c.Name, head, c.Version, fmt.Sprint(len(c.Bundles)))
+	l := table.NewListing(listSpaces, table.Column{Title: "CHANNEL"}, table.Column{Title: "HEAD", Give: table.LosesFront},
+		table.Column{Title: "VERSION"}, table.Column{Title: "BUNDLES"})
+	for _, c := range p.Channels {
+		head := c.Head
+		if c.Problem != "" {
+			head = "(" + c.Problem + ")"
 		}
-	})
-	return trimmed(b.String())
-}
-
-func channelText(c catalog.ChannelListing) string {
-	var b strings.Builder
-	image.Columns(&b, listSpaces, func(t *image.Table) {
-		t.Row("VERSION", "BUNDLE", "REPLACES")
-		for _, e := range c.Bundles {
-			t.Row(e.Version, e.Name, e.Replaces)
-		}
-	})
-	return trimmed(b.String())
-}
-
-// trimmed takes the blanks away that end lines.
-func trimmed(text string) string {
-	lines := strings.Split(text, "\n")
-	for i := range lines {
-		lines[i] = strings.TrimRight(lines[i], " ")
+		l.Row(c.Name, head, c.Version, fmt.Sprint(len(c.Bundles)))
 	}
-	return strings.Join(lines, "\n")
+	return packagesText([]catalog.PackageListing{p}, columns) + "\n" + l.Text(columns)
+}
+
+// channelText leaves out the beginnings of names where it has to: their ends
+// tell bundles apart.
+func channelText(c catalog.ChannelListing, columns int) string {
+	l := table.NewListing(listSpaces, table.Column{Title: "VERSION"},
+		table.Column{Title: "BUNDLE", Give: table.LosesFront}, table.Column{Title: "REPLACES", Give: table.LosesFront})
+	for _, e := range c.Bundles {
+		l.Row(e.Version, e.Name, e.Replaces)
+	}
+	return l.Text(columns)
 }
 
 func findPackage(packages []catalog.PackageListing, name string) (catalog.PackageListing, error) {

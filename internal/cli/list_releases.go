@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/airbridge-dev/airbridge/internal/graph"
-	"github.com/airbridge-dev/airbridge/internal/image"
+	"github.com/airbridge-dev/airbridge/internal/table"
 )
 
 type listReleasesFlags struct {
@@ -45,7 +45,7 @@ newest release and their channels, the releases of one minor version
 	f.registryFlags.add(flags)
 	f.outputFlags.add(flags)
 	f.lookup.add(flags)
-	flags.StringVarP(&f.format, "output", "o", "", "json, or a template over it: jsonpath=..., go-template=...")
+	flags.StringVarP(&f.format, "output", "o", "", listFormats)
 	flags.StringVar(&f.version, "version", "", "minor version whose releases are shown, as 4.14")
 	flags.StringVar(&f.channel, "channel", "", "channel whose releases are shown, as stable-4.14")
 	return cmd
@@ -85,7 +85,7 @@ func (f *listReleasesFlags) query(s *session) (q graph.Query, err error) {
 }
 
 func (a *App) runListReleases(ctx context.Context, g *globalFlags, f *listReleasesFlags) (err error) {
-	render, err := f.outputFlags.parse()
+	render, err := f.outputFlags.parse(wide)
 	if err != nil {
 		return err
 	}
@@ -104,19 +104,19 @@ func (a *App) runListReleases(ctx context.Context, g *globalFlags, f *listReleas
 	}
 	switch {
 	case f.channel != "":
-		return s.showReleases(render, releases.Releases(f.channel, q.Arch), q)
+		return f.show(s, render, releases.Releases(f.channel, q.Arch), q)
 	case f.version != "":
 		nodes := releases.Minor(f.version, q.Arch)
 		if len(nodes) == 0 && f.lookup.graphFile != "" {
 			return f.lookup.inFile(noMinor(f.version, q.Arch, releases))
 		}
-		return s.showReleases(render, nodes, q)
+		return f.show(s, render, nodes, q)
 	}
 	lines := releases.Lines(q.Arch)
 	if lines == nil {
 		return &graph.NotFoundError{Query: q, Archs: releases.Archs()}
 	}
-	return s.show(render, lines, func() string { return linesText(lines) })
+	return s.show(render, lines, func() string { return linesText(lines, a.columns(f.outputFlags)) })
 }
 
 // noMinor says which minor versions a graph has instead of one.
@@ -161,7 +161,7 @@ type releaseListing struct {
 	Channels []string `json:"channels"`
 }
 
-func (s *session) showReleases(render renderer, nodes []graph.Node, q graph.Query) error {
+func (f *listReleasesFlags) show(s *session, render renderer, nodes []graph.Node, q graph.Query) error {
 	if len(nodes) == 0 {
 		return &graph.NotFoundError{Query: q}
 	}
@@ -169,25 +169,37 @@ func (s *session) showReleases(render renderer, nodes []graph.Node, q graph.Quer
 	for i, n := range nodes {
 		list[i] = releaseListing{n.Version, n.Payload.String(), append([]string{}, n.Channels...)}
 	}
-	return s.show(render, list, func() string {
-		var b strings.Builder
-		image.Columns(&b, listSpaces, func(t *image.Table) {
-			t.Row("VERSION", "IMAGE", "CHANNELS")
-			for _, r := range list {
-				t.Row(r.Version, r.Image, strings.Join(r.Channels, " "))
-			}
-		})
-		return trimmed(b.String())
-	})
+	text, whole := releasesText(list, s.app.columns(f.outputFlags))
+	err := s.show(render, list, func() string { return text })
+	if render == nil && !whole {
+		s.ui.Info("the terminal is too narrow for the pull specs: -o wide and -o json have them")
+	}
+	return err
 }
 
-func linesText(lines []graph.Line) string {
-	var b strings.Builder
-	image.Columns(&b, listSpaces, func(t *image.Table) {
-		t.Row("VERSION", "NEWEST", "CHANNELS")
-		for _, l := range lines {
-			t.Row(l.Minor, l.Newest, strings.Join(l.Channels, " "))
-		}
-	})
-	return trimmed(b.String())
+// releasesText is without the pull specs, and not whole, where the terminal is
+// too narrow for them: a version is enough to mirror a release.
+func releasesText(list []releaseListing, columns int) (text string, whole bool) {
+	version := table.Column{Title: "VERSION"}
+	channels := table.Column{Title: "CHANNELS", Give: table.Breaks}
+	all := table.NewListing(listSpaces, version, table.Column{Title: "IMAGE"}, channels)
+	brief := table.NewListing(listSpaces, version, channels)
+	for _, r := range list {
+		in := strings.Join(r.Channels, " ")
+		all.Row(r.Version, r.Image, in)
+		brief.Row(r.Version, in)
+	}
+	if columns > 0 && all.Least() > columns {
+		return brief.Text(columns), false
+	}
+	return all.Text(columns), true
+}
+
+func linesText(lines []graph.Line, columns int) string {
+	l := table.NewListing(listSpaces, table.Column{Title: "VERSION"}, table.Column{Title: "NEWEST"},
+		table.Column{Title: "CHANNELS", Give: table.Breaks})
+	for _, line := range lines {
+		l.Row(line.Minor, line.Newest, strings.Join(line.Channels, " "))
+	}
+	return l.Text(columns)
 }

@@ -5,13 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"text/tabwriter"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/airbridge-dev/airbridge/internal/mirror"
 	"github.com/airbridge-dev/airbridge/internal/registry"
+	"github.com/airbridge-dev/airbridge/internal/table"
 	"github.com/airbridge-dev/airbridge/internal/ui"
 )
 
@@ -73,17 +74,18 @@ func (a *App) runList(ctx context.Context, _ *globalFlags, dir, output string) (
 	if output == "json" {
 		return a.printJSON(wireUsage(usage))
 	}
-	w := tabwriter.NewWriter(a.Stdout, 0, 0, 3, ' ', 0)
-	fmt.Fprintf(w, "REPOSITORY\tTAGS\tMANIFESTS\tBLOBS\tSIZE\n")
-	for _, r := range usage.Repositories {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%s\n", r.Name, r.Tags, r.Manifests, r.Blobs, ui.Size(r.Bytes))
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintf(a.Stdout, "\n%s %s, repositories: %d, blobs and manifests: %d, size: %s\n",
-		d.Form, dir, len(usage.Repositories), usage.Blobs, ui.Size(usage.Bytes))
+	fmt.Fprintf(a.Stdout, "%s\n%s %s, repositories: %d, blobs and manifests: %d, size: %s\n",
+		usageText(usage, helpColumns(a.Stdout)), d.Form, dir, len(usage.Repositories), usage.Blobs, ui.Size(usage.Bytes))
 	return nil
+}
+
+func usageText(u registry.Usage, columns int) string {
+	l := table.NewListing(3, table.Column{Title: "REPOSITORY", Give: table.Above}, table.Column{Title: "TAGS"},
+		table.Column{Title: "MANIFESTS"}, table.Column{Title: "BLOBS"}, table.Column{Title: "SIZE"})
+	for _, r := range u.Repositories {
+		l.Row(r.Name, strconv.Itoa(r.Tags), strconv.Itoa(r.Manifests), strconv.Itoa(r.Blobs), ui.Size(r.Bytes))
+	}
+	return l.Text(columns)
 }
 
 // usageJSON is the output of store ls -o json. Sizes are in bytes.

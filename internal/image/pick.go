@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/table"
 )
 
 // SeveralError says that a list matches with more or fewer images than one.
@@ -20,7 +21,7 @@ const named = 20
 func (e *SeveralError) Error() string {
 	var names []string
 	for _, c := range e.Children[:min(len(e.Children), named)] {
-		names = append(names, Printable(platformOf(c).String()))
+		names = append(names, table.Printable(platformOf(c).String()))
 	}
 	if more := len(e.Children) - len(names); more > 0 {
 		names = append(names, fmt.Sprintf("and %d more", more))
@@ -40,7 +41,7 @@ func (e *SeveralError) Hint() string {
 // Table lists the platforms with their digests, as oc does (oc.md 17).
 func (e *SeveralError) Table() string {
 	var b strings.Builder
-	Columns(&b, 1, func(w *Table) {
+	table.Columns(&b, 1, func(w *table.Table) {
 		w.Row("  OS", "DIGEST")
 		for _, c := range e.Children {
 			w.Row("  "+platformOf(c).String(), c.Digest.String())

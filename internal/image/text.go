@@ -2,26 +2,25 @@ package image
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
-	"unicode"
+
+	"github.com/airbridge-dev/airbridge/internal/table"
 )
 
 // Text describes an image in the layout of oc (oc.md 17). The time is for its
 // age.
 func (im *Image) Text(now time.Time) string {
 	var b strings.Builder
-	Columns(&b, 1, func(w *Table) { im.rows(w, now) })
+	table.Columns(&b, 1, func(t *table.Table) { im.describe(rows{t}, now) })
 	b.WriteByte('\n')
 	return b.String()
 }
 
-func (im *Image) rows(w *Table, now time.Time) {
+func (im *Image) describe(w rows, now time.Time) {
 	w.Row("Name:", im.Name)
 	if im.Asked != im.Digest {
 		w.Row("Digest:", im.Digest.String())
@@ -50,7 +49,7 @@ func created(at, now time.Time) string {
 	return Age(now.Sub(at)) + " ago"
 }
 
-func (im *Image) layers(w *Table) {
+func (im *Image) layers(w rows) {
 	size := fmt.Sprintf("%s in %d layers", Size(im.Size()), len(im.Layers))
 	if im.Size() == 0 {
 		size = fmt.Sprintf("%d layers (size unavailable)", len(im.Layers))
@@ -67,7 +66,7 @@ func (im *Image) layers(w *Table) {
 	}
 }
 
-func (c *Config) text(w *Table) {
+func (c *Config) text(w rows) {
 	w.Row("OS:", c.Platform.OS)
 	w.Row("Arch:", c.Platform.Architecture)
 	w.some("Author:", c.Author)
@@ -89,64 +88,29 @@ func (c *Config) text(w *Table) {
 	w.list("Volumes:", slices.Sorted(maps.Keys(run.Volumes)))
 }
 
-// Table writes rows of cells in columns, with whatever an image says made fit to
-// be shown.
-type Table struct{ w *tabwriter.Writer }
-
-// Columns aligns the cells of what fill writes, with so many spaces between
-// columns, and adds it to b.
-func Columns(b *strings.Builder, spaces int, fill func(*Table)) {
-	w := tabwriter.NewWriter(b, 0, 4, spaces, ' ', 0)
-	fill(&Table{w})
-	_ = w.Flush() // to memory
-}
-
-// Row writes one row. Columns end at a row with fewer cells.
-func (t *Table) Row(cells ...string) {
-	for i, cell := range cells {
-		cells[i] = Printable(cell)
-	}
-	_, _ = io.WriteString(t.w, strings.Join(cells, "\t")+"\n") // to memory
-}
+// rows writes a table of what an image says.
+type rows struct{ *table.Table }
 
 // some writes a row unless its value is empty.
-func (t *Table) some(name, value string) {
+func (t rows) some(name, value string) {
 	if value != "" {
 		t.Row(name, value)
 	}
 }
 
 // list writes a row for each value, the first with the name.
-func (t *Table) list(name string, values []string) {
+func (t rows) list(name string, values []string) {
 	for _, value := range values {
 		t.Row(name, value)
 		name = ""
 	}
 }
 
-func (t *Table) pairs(name string, values map[string]string) {
+func (t rows) pairs(name string, values map[string]string) {
 	for _, key := range slices.Sorted(maps.Keys(values)) {
 		t.Row(name, key+"="+values[key])
 		name = ""
 	}
-}
-
-// Printable shows control characters as escapes: what strangers wrote into a
-// label must not steer a terminal, nor break a column.
-func Printable(s string) string {
-	if strings.IndexFunc(s, unicode.IsControl) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if unicode.IsControl(r) {
-			quoted := strconv.QuoteRuneToASCII(r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-			continue
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }
 
 // Age is a length of time with one unit, as the oc commands print it: 59s, 5m,

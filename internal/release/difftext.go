@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/airbridge-dev/airbridge/internal/image"
+	"github.com/airbridge-dev/airbridge/internal/table"
 )
 
 // Text describes the changes in the layout of oc (oc.md 14), with commits in
@@ -32,7 +33,7 @@ func (d *Diff) Text(commits bool, now time.Time) string {
 			continue
 		}
 		fmt.Fprintf(&b, "\n%s:\n", part.title)
-		image.Columns(&b, 1, func(w *image.Table) {
+		table.Columns(&b, 1, func(w *table.Table) {
 			for _, t := range part.tags {
 				cells := []string{fmt.Sprintf("  %-*s", width, t.Name)}
 				if t.To != nil {
@@ -47,7 +48,7 @@ func (d *Diff) Text(commits bool, now time.Time) string {
 }
 
 func (d *Diff) head(b *strings.Builder, now time.Time) {
-	image.Columns(b, 2, func(w *image.Table) {
+	table.Columns(b, 2, func(w *table.Table) {
 		w.Row("", "FROM", "TO")
 		w.Row("Name:", d.From.Name(), d.To.Name())
 		w.Row("Created:", ageOf(d.From, now), ageOf(d.To, now))

@@ -8,6 +8,7 @@ import (
 
 	"github.com/airbridge-dev/airbridge/internal/image"
 	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/table"
 )
 
 // fewBases is how many bases are told apart by columns, more by numbers.
@@ -38,7 +39,7 @@ func (i *Info) layerUse() *layerUse {
 
 // sizes writes the table of --size: for each image its own size and what the
 // payload would be smaller without it.
-func (i *Info) sizes(w *image.Table, now time.Time) {
+func (i *Info) sizes(w *table.Table, now time.Time) {
 	u := i.layerUse()
 	header := ""
 	if len(u.bases) > 1 {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/airbridge-dev/airbridge/internal/image"
+	"github.com/airbridge-dev/airbridge/internal/table"
 )
 
 // Table says what is shown of each component.
@@ -33,14 +33,14 @@ func (i *Info) Text(t Table, now time.Time) string {
 	i.metadata(&b)
 	i.components(&b)
 	b.WriteString("\nImages:\n")
-	image.Columns(&b, 1, func(w *image.Table) { i.table(w, t, now) })
+	table.Columns(&b, 1, func(w *table.Table) { i.table(w, t, now) })
 	if t == Sizes {
 		i.total(&b)
 	}
 	if len(i.Warnings) > 0 {
 		b.WriteString("\nWarnings:\n")
 		for _, warning := range i.Warnings {
-			fmt.Fprintf(&b, "* %s\n", image.Printable(warning))
+			fmt.Fprintf(&b, "* %s\n", table.Printable(warning))
 		}
 	}
 	b.WriteString("\n")
@@ -48,7 +48,7 @@ func (i *Info) Text(t Table, now time.Time) string {
 }
 
 func (i *Info) head(b *strings.Builder) {
-	image.Columns(b, 1, func(w *image.Table) {
+	table.Columns(b, 1, func(w *table.Table) {
 		w.Row("Name:", i.Name())
 		w.Row("Digest:", i.Root().String())
 		w.Row("Created:", created(i.Config.Created))
@@ -80,12 +80,12 @@ func (i *Info) metadata(b *strings.Builder) {
 		upgrades = strings.Join(sortVersions(i.Metadata.Previous), ", ")
 	}
 	b.WriteString("\nRelease Metadata:\n")
-	image.Columns(b, 1, func(w *image.Table) {
+	table.Columns(b, 1, func(w *table.Table) {
 		w.Row("  Version:", i.Metadata.Version)
 		w.Row("  Upgrades:", upgrades)
 	})
 	b.WriteString("  Metadata:\n")
-	image.Columns(b, 1, func(w *image.Table) {
+	table.Columns(b, 1, func(w *table.Table) {
 		for _, key := range slices.Sorted(maps.Keys(i.Metadata.All)) {
 			if value := i.Metadata.All[key]; !isEmpty(value) {
 				w.Row("    "+key+":", fmt.Sprint(value))
@@ -111,14 +111,14 @@ func (i *Info) components(b *strings.Builder) {
 		return
 	}
 	b.WriteString("\nComponent Versions:\n")
-	image.Columns(b, 1, func(w *image.Table) {
+	table.Columns(b, 1, func(w *table.Table) {
 		for _, name := range slices.Sorted(maps.Keys(i.Versions)) {
 			w.Row("  "+name, i.Versions[name].Version, i.Versions[name].DisplayName)
 		}
 	})
 }
 
-func (i *Info) table(w *image.Table, t Table, now time.Time) {
+func (i *Info) table(w *table.Table, t Table, now time.Time) {
 	if t == Sizes {
 		i.sizes(w, now)
 		return

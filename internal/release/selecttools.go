@@ -109,7 +109,7 @@ func (p platform) String() string { return p.os + "/" + p.arch }
 func (o ToolSelection) candidates(p platform) ([]Tool, error) {
 	var tools []Tool
 	var names []string
-	for _, t := range table() {
+	for _, t := range everyTool() {
 		if t.Command == o.Command || o.Command == "" && !t.extra {
 			tools = append(tools, t)
 		}
@@ -150,7 +150,7 @@ func (o ToolSelection) unavailable(p platform, there string) error {
 // otherBuilds are the commands that bring the same program for a platform.
 func (o ToolSelection) otherBuilds(p platform) []string {
 	var names []string
-	for _, t := range table() {
+	for _, t := range everyTool() {
 		if t.Name == o.Command && t.Arch != releaseArch && p.has(t) {
 			names = append(names, t.Command)
 		}

@@ -90,9 +90,9 @@ const (
 // releaseArch stands in the table for the architecture of the release image.
 const releaseArch = ""
 
-// table returns every tool that a release may have, in oc's order: those of
+// everyTool returns every tool that a release may have, in oc's order: those of
 // the release's own architecture before the same ones for a fixed one.
-func table() []Tool {
+func everyTool() []Tool {
 	var tools []Tool
 	for _, group := range [][]Tool{clients(), installers(), credentialTools()} {
 		tools = append(tools, group...)
