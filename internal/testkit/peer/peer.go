@@ -22,6 +22,7 @@ var packages = map[string]string{
 	"mount.exfat-fuse": "exfat-fuse",
 	"mkfs.exfat":       "exfatprogs",
 	"fusermount":       "fuse3",
+	"losetup":          "mount",
 }
 
 // systemDirs are looked through as well: a plain user's PATH often lacks them.
