@@ -11,7 +11,7 @@ import (
 // finish makes the catalog of what was picked.
 func (s *selector) finish() (*Catalog, Selection, error) {
 	var errs []error
-	selection := Selection{Notes: s.notes}
+	var selection Selection
 	kept := map[string]*remains{}
 	for _, name := range slices.Sorted(maps.Keys(s.picked)) {
 		r, err := s.remainsOf(s.picked[name])
@@ -24,6 +24,7 @@ func (s *selector) finish() (*Catalog, Selection, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, Selection{}, err
 	}
+	selection.Notes = s.notes
 	out, err := reduce(s.catalog, kept)
 	return out, selection, err
 }
@@ -42,7 +43,7 @@ func (s *selector) remainsOf(c *choices) (*remains, error) {
 	var errs []error
 	for _, name := range slices.Sorted(maps.Keys(c.channels)) {
 		r.entries[name] = c.channels[name].kept()
-		errs = append(errs, r.check(c.channels[name], r.entries[name]))
+		errs = append(errs, s.check(r, c.channels[name]))
 		maps.Copy(r.bundles, r.entries[name])
 	}
 	r.defaultChannel = s.options.DefaultChannels[c.name]
@@ -52,11 +53,11 @@ func (s *selector) remainsOf(c *choices) (*remains, error) {
 
 // check sees to it that a channel, as it will be, has one head, holds together
 // and has a bundle for each of its entries.
-func (r *remains) check(c *choice, kept map[string]bool) error {
+func (s *selector) check(r *remains, c *choice) error {
 	reduced := &Channel{Meta: c.Meta}
 	var missing []string
 	for _, e := range c.Entries {
-		if !kept[e.Name] {
+		if !r.entries[c.Name][e.Name] {
 			continue
 		}
 		reduced.Entries = append(reduced.Entries, e)
@@ -73,6 +74,9 @@ func (r *remains) check(c *choice, kept map[string]bool) error {
 	}
 	if err != nil {
 		return selectError{ErrBroken, fmt.Sprintf("package %s: channel %s cannot be used: %v", r.name, c.Name, err)}
+	}
+	if left := g.cutOff(); len(left) > 0 {
+		s.notes = append(s.notes, fmt.Sprintf("package %s: channel %s is refused by opm since v1.58.0, as it is in the original: entries that are replaced are skipped too, which cuts off %s", r.name, c.Name, some(left)))
 	}
 	return nil
 }

@@ -9,18 +9,23 @@ import (
 
 // upgrades is the upgrade graph of one channel, as OLM sees it: the head is the
 // entry that no other one replaces or skips, and from there the chain of
-// replaces leads down. What a chain entry skips hangs beside it.
+// replaces leads down. What an entry skips hangs beside it.
 type upgrades struct {
 	*Channel
 	entries map[string]*Entry
-	chain   []*Entry // from the head down
+	skipped map[string]bool // by any entry
+	chain   []*Entry        // from the head down
+	// beside are the entries that hang on each of the chain, positions where all
+	// are that the chain leads to.
+	beside    [][]string
+	positions map[string]position
 }
 
 // newUpgrades looks through a channel. It returns an error for what OLM does
 // not take: an empty channel, one without a head or with several, entries that
 // are there twice, a circle.
 func newUpgrades(c *Channel) (*upgrades, error) {
-	g := &upgrades{Channel: c, entries: make(map[string]*Entry, len(c.Entries))}
+	g := &upgrades{Channel: c, entries: make(map[string]*Entry, len(c.Entries)), skipped: map[string]bool{}}
 	if len(c.Entries) == 0 {
 		return nil, errors.New("it is empty: no bundle belongs to it")
 	}
@@ -33,26 +38,30 @@ func newUpgrades(c *Channel) (*upgrades, error) {
 			return nil, fmt.Errorf("its entry %s is there twice", e.Name)
 		}
 		g.entries[e.Name] = e
+		for _, name := range e.Skips {
+			g.skipped[name] = true
+		}
 	}
 	head, err := g.findHead()
 	if err != nil {
 		return nil, err
 	}
-	return g, g.descend(head)
+	if err := g.descend(head); err != nil {
+		return nil, err
+	}
+	g.hang()
+	return g, nil
 }
 
 // findHead returns the entry that nothing leads away from.
 func (g *upgrades) findHead() (*Entry, error) {
-	left := map[string]bool{}
+	replaced := map[string]bool{}
 	for i := range g.Entries {
-		left[g.Entries[i].Replaces] = true
-		for _, s := range g.Entries[i].Skips {
-			left[s] = true
-		}
+		replaced[g.Entries[i].Replaces] = true
 	}
 	var heads []string
 	for i := range g.Entries {
-		if name := g.Entries[i].Name; !left[name] {
+		if name := g.Entries[i].Name; !replaced[name] && !g.skipped[name] {
 			heads = append(heads, name)
 		}
 	}
@@ -67,14 +76,17 @@ func (g *upgrades) findHead() (*Entry, error) {
 }
 
 // descend follows the chain of replaces from the head. Its end may replace what
-// the channel does not have.
+// the channel does not have. A circle below an entry that is skipped as well is
+// not seen by opm since v1.58.0, see counted.
 func (g *upgrades) descend(head *Entry) error {
 	seen := map[*Entry]bool{}
-	for e := head; e != nil; e = g.entries[e.Replaces] {
+	ended := false
+	for e := head; e != nil && (!ended || !seen[e]); e = g.entries[e.Replaces] {
 		if seen[e] {
 			return fmt.Errorf("its entries replace each other in a circle through %s", e.Name)
 		}
 		seen[e] = true
+		ended = ended || g.skipped[e.Name]
 		g.chain = append(g.chain, e)
 	}
 	return nil
@@ -83,61 +95,46 @@ func (g *upgrades) descend(head *Entry) error {
 // head returns the name of the channel's newest bundle.
 func (g *upgrades) head() string { return g.chain[0].Name }
 
-// span returns the smallest part of the chain that leads to all targets, with
-// those that are skipped there: from the lowest entry below which all of them
-// are, itself included, to the last that has any. Entries between that are no
-// targets belong to it, or the chain would break. A target that the chain
-// does not lead to cannot be had. All targets are entries of the channel.
-func (g *upgrades) span(targets map[string]bool) map[string]bool {
-	counts := g.below(targets)
-	top := 0
-	for top+1 < len(counts) && counts[top+1] == counts[0] {
-		top++
-	}
-	kept := map[string]bool{}
-	for i := top; i < len(counts) && counts[i] > 0; i++ {
-		kept[g.chain[i].Name] = true
-		for _, s := range g.chain[i].Skips {
-			if targets[s] {
-				kept[s] = true
-			}
+// circular reports whether one of some entries replaces or skips itself: such a
+// one can be no head.
+func (g *upgrades) circular(names map[string]bool) bool {
+	for name := range names {
+		if e := g.entries[name]; e.Replaces == name || slices.Contains(e.Skips, name) {
+			return true
 		}
 	}
-	return kept
+	return false
 }
 
-// below returns for each entry of the chain how many targets there are in it and
-// below, each counted once.
-func (g *upgrades) below(targets map[string]bool) []int {
-	counts := make([]int, len(g.chain))
-	seen := map[string]bool{}
-	for i := len(g.chain) - 1; i >= 0; i-- {
-		for _, name := range append([]string{g.chain[i].Name}, g.chain[i].Skips...) {
-			if targets[name] {
-				seen[name] = true
-			}
+// counted returns the part of the chain that opm takes into account since
+// v1.58.0 (September 2025): it ends before the first entry that is skipped as well.
+func (g *upgrades) counted() []*Entry {
+	for i, e := range g.chain {
+		if g.skipped[e.Name] {
+			return g.chain[:i]
 		}
-		counts[i] = len(seen)
 	}
-	return counts
+	return g.chain
 }
 
 // stranded returns the entries that neither the chain leads to nor any entry
-// skips. OLM takes no channel that has one.
-func (g *upgrades) stranded() []string {
+// skips. No opm takes a channel that has one.
+func (g *upgrades) stranded() []string { return g.apart(g.chain) }
+
+// cutOff returns the entries that are stranded for opm since v1.58.0; an older one
+// takes channels that have some.
+func (g *upgrades) cutOff() []string { return g.apart(g.counted()) }
+
+// apart returns the entries that are not of the chain and that nothing skips.
+func (g *upgrades) apart(chain []*Entry) []string {
 	found := map[string]bool{}
-	for _, e := range g.chain {
+	for _, e := range chain {
 		found[e.Name] = true
-	}
-	for i := range g.Entries {
-		for _, s := range g.Entries[i].Skips {
-			found[s] = true
-		}
 	}
 	var out []string
 	for i := range g.Entries {
-		if !found[g.Entries[i].Name] {
-			out = append(out, g.Entries[i].Name)
+		if name := g.Entries[i].Name; !found[name] && !g.skipped[name] {
+			out = append(out, name)
 		}
 	}
 	return out

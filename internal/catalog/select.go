@@ -84,7 +84,7 @@ func (c *choice) kept() map[string]bool {
 	switch {
 	case c.all:
 		return c.targets
-	case c.alone && len(c.targets) == 1:
+	case c.alone && len(c.targets) == 1 && !c.circular(c.targets):
 		return c.targets
 	}
 	return c.span(c.targets)

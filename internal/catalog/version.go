@@ -15,9 +15,7 @@ func (s *shelf) targets(g *upgrades, w Wanted) (*choice, error) {
 		found.targets[g.head()], found.alone = true, true
 		return found, nil
 	case w.All:
-		for name := range g.entries {
-			found.targets[name] = true
-		}
+		found.targets = g.all()
 		return found, nil
 	}
 	versions, err := s.parsed(g)
@@ -65,29 +63,6 @@ func (g *upgrades) exactly(versions map[string]semver.Version, want semver.Versi
 		}
 	}
 	return found
-}
-
-// inOrder returns all entries: the chain from the head down, and after each what
-// it skips.
-func (g *upgrades) inOrder() []string {
-	var out []string
-	seen := map[string]bool{}
-	add := func(name string) {
-		if g.entries[name] != nil && !seen[name] {
-			seen[name] = true
-			out = append(out, name)
-		}
-	}
-	for _, e := range g.chain {
-		add(e.Name)
-		for _, name := range e.Skips {
-			add(name)
-		}
-	}
-	for i := range g.Entries {
-		add(g.Entries[i].Name)
-	}
-	return out
 }
 
 // parsed returns the versions of a channel's entries. Those without a bundle
