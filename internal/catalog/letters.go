@@ -19,6 +19,15 @@ func fieldName(name string) string {
 	return name
 }
 
+func hasSchema(object []byte) bool {
+	for name := range jsonFields(object) {
+		if fieldName(name) == "schema" {
+			return true
+		}
+	}
+	return false
+}
+
 // withFieldNames returns an object with the fields of its first level in the
 // case that everything else of this package expects.
 func withFieldNames(object []byte) []byte {

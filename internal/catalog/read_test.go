@@ -199,6 +199,51 @@ func TestProblems(t *testing.T) {
 }
 
 // What schemas that are not OLM's mean by a field is up to them.
+// What a broken document lacks, or has too much, does not take along those of
+// others behind it.
+func TestDocumentsBehindBrokenOnes(t *testing.T) {
+	const before, after = `{"schema":"olm.package","name":"b"}` + "\n", `{"schema":"custom","package":"b","image":"q/b:1"}` + "\n" + `{"schema":"olm.channel","package":"b","name":"s"}`
+	for name, c := range map[string]struct {
+		broken   string
+		problems string
+	}{
+		"no end":         {`{"schema":"olm.package","name":"a"` + "\n", "3a"},
+		"two ends":       {`{"schema":"olm.package","name":"a"}}` + "\n", "2a"},
+		"no quote":       {`{"schema":"olm.package","name":"a}` + "\n", "3a"},
+		"no value":       {`{"schema":"olm.channel","package":"a","name":}` + "\n", "2a"},
+		"not indented":   {"{\"schema\":\"olm.bundle\",\"package\":\"a\",\"x\":[,\n{\n\"image\":\"q/part:1\"\n}\n]}\n", "2a 3b 6b"},
+		"carriage":       {`{"schema":"olm.package","name":"a"` + "\r\n\r\n", "4a"},
+		"two, no end":    {`{"schema":"olm.package","name":"a"` + "\n" + `{"schema":"olm.package","name":"c"` + "\n", "3a 4c"},
+		"end of another": {`{"schema":"olm.package","name":"a",` + "\n" + `{"schema":"olm.package","name":"c"}}` + "\n", "3a 3c"},
+	} {
+		got, problems := read(t, files("f", before+c.broken+after))
+		var told []string
+		for _, p := range problems {
+			told = append(told, fmt.Sprint(p.Line)+p.Package)
+		}
+		if strings.Join(told, " ") != c.problems || len(got.Images()) != 1 || got.Images()[0].Ref != "q/b:1" || len(got.Channels) != 1 {
+			t.Errorf("%s: %q %v\n%s", name, told, problems, raws(got))
+		}
+	}
+}
+
+// Where nothing tells how far a broken document goes, it may have documents of any
+// package in it.
+func TestBrokenToTheEnd(t *testing.T) {
+	for content, pkg := range map[string]string{
+		`{"schema":"olm.package","name":"a"`:                                                       "a",
+		`{"schema":"olm.package","name":"a"{"schema":"olm.package","name":"b"}`:                    "",
+		`{"schema":"olm.package","name":"b"} x {"schema":"olm.package","name":"a"}`:                "a",
+		`{"schema":"x","package":"b"} x {"schema":"x","package":"a"} {"schema":"x","name":"a"}`:    "",
+		strings.Repeat(`{"schema":"olm.package","name":"a"`+"\n", 21) + `{"schema":"olm.package"}`: "",
+	} {
+		_, problems := read(t, files("f", content))
+		if n := len(problems); n == 0 || problems[n-1].Package != pkg {
+			t.Errorf("%s: %v", content, problems)
+		}
+	}
+}
+
 func TestUnknownSchemasMayDiffer(t *testing.T) {
 	c := clean(t, files("a", `{"schema":"acme","image":{"x":1},"relatedImages":"none","entries":3,"properties":{},"name":1}`))
 	if len(c.Others) != 1 || len(c.Images()) != 0 {

@@ -17,6 +17,8 @@ type parser struct {
 	pkg  string // of the last document
 	left budget
 	out  parsed
+
+	guesses int // where a document begins, after broken ones
 }
 
 // parseFile reads the documents of a file. After a document that is broken it
@@ -50,17 +52,14 @@ func (p *parser) json(line int, content []byte) {
 			return
 		}
 		end := jsonEnd(content)
-		if end == 0 || content[0] != '{' || !json.Valid(content[:end]) {
-			if first && p.isYAML(content) {
-				p.yaml(line, content)
-				return
-			}
-			if end == 0 || content[0] != '{' {
-				end = len(content)
-			}
-			p.brokenJSON(line, content[:end])
-		} else {
-			p.document(line, content[:end:end])
+		switch {
+		case end > 0 && content[0] == '{' && json.Valid(content[:end]):
+			p.object(line, content[:end:end])
+		case first && p.isYAML(content):
+			p.yaml(line, content)
+			return
+		default:
+			end = p.broken(line, content, end)
 		}
 		line += bytes.Count(content[:end], []byte("\n"))
 		content = content[end:]
@@ -71,8 +70,42 @@ func (p *parser) isYAML(content []byte) bool {
 	return p.yamlStream(content, func(int, []byte) error { return nil }) == nil
 }
 
+// maxGuesses bounds how often the end of a file is looked for in vain.
+const maxGuesses = 20
+
+// broken tells of what is no JSON and returns where the next document begins. end is
+// where the brackets say that this one does, and as it may lack a bracket or a
+// quote, that may be behind many others. So the next is taken to begin at the next line
+// that begins with a brace: opm writes them so, and indents what is inside.
+func (p *parser) broken(line int, content []byte, end int) int {
+	open := end == 0 || content[0] != '{'
+	if open {
+		end = len(content)
+	}
+	if next := bytes.Index(content[:end], []byte("\n{")); next >= 0 && p.guesses < maxGuesses {
+		p.guesses++
+		end, open = next+1, false
+	}
+	pkg := guessPackage(content[:end])
+	if open && len(schemaField.FindAllIndex(content[:end], 2)) > 1 {
+		p.pkg, pkg = "", "" // documents of several packages may be lost
+	}
+	p.brokenJSON(line, pkg, content[:end])
+	return end
+}
+
+// object takes a JSON object. Behind a broken document one without a schema is taken
+// for a part of that, not indented.
+func (p *parser) object(line int, object []byte) {
+	if p.guesses == 0 || hasSchema(object) {
+		p.document(line, object)
+		return
+	}
+	p.problem(line, "", errors.New("it has no schema, and seems to be part of a broken document before it"))
+}
+
 // brokenJSON says where the content stops being JSON.
-func (p *parser) brokenJSON(line int, content []byte) {
+func (p *parser) brokenJSON(line int, pkg string, content []byte) {
 	var raw json.RawMessage
 	err := json.Unmarshal(content, &raw)
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
@@ -81,7 +114,7 @@ func (p *parser) brokenJSON(line int, content []byte) {
 	if err == nil {
 		err = errors.New("it is " + jsonKind(content) + ", not an object")
 	}
-	p.problem(line, guessPackage(content), err)
+	p.problem(line, pkg, err)
 }
 
 // yaml reads a stream of YAML documents.
@@ -151,6 +184,7 @@ func (p *parser) problem(line int, pkg string, err error) {
 var (
 	packageField = regexp.MustCompile(`(?m)(?:^|[{,])\s*["']?package["']?\s*:\s*["']?([A-Za-z0-9][A-Za-z0-9._-]*)`)
 	packageKind  = regexp.MustCompile(`(?m)(?:^|[{,])\s*["']?schema["']?\s*:\s*["']?olm\.package\b`)
+	schemaField  = regexp.MustCompile(`["']schema["']\s*:`)
 	nameField    = regexp.MustCompile(`(?m)(?:^|[{,])\s*["']?name["']?\s*:\s*["']?([A-Za-z0-9][A-Za-z0-9._-]*)`)
 )
 

@@ -67,11 +67,23 @@ func (r *catalogRun) choose(ctx context.Context, extracted *mirror.ExtractedCata
 		r.content.form = mirror.CatalogFiles
 		r.ui.Warn("the new index image has files in place of the database: it needs a version of opm that serves them, from 2021 on, in the original")
 	}
-	r.run.Problems = slices.DeleteFunc(r.run.Problems, func(p catalog.Problem) bool { return !concerns(p, selection) })
+	r.leaveOthers(selection)
 	if err := r.problems(); err != nil || r.flags.manifestsOnly {
 		return err
 	}
 	return r.rebuild(ctx, extracted)
+}
+
+// leaveOthers leaves broken documents aside that seem to be of what was not selected. As
+// what is broken may be of another package than it looks like, each is told.
+func (r *catalogRun) leaveOthers(s catalog.Selection) {
+	r.run.Problems = slices.DeleteFunc(r.run.Problems, func(p catalog.Problem) bool {
+		if concerns(p, s) {
+			return false
+		}
+		r.ui.Warn("a document of the catalog cannot be read, but seems to be of no package that is wanted: %v", p)
+		return true
+	})
 }
 
 // concerns reports whether a broken document may belong to what was selected.
