@@ -28,10 +28,8 @@ func cmdTool(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Setenv(args[0], path)
 }
 
-// cmdNear makes a directory for podman, whose runroot may have 50 characters:
-// how long $WORK is depends on TMPDIR and on a random number.
 func cmdNear(ts *testscript.TestScript, _ bool, args []string) {
-	dir, err := os.MkdirTemp("/tmp", "near")
+	dir, err := peer.Near()
 	ts.Check(err)
 	ts.Defer(func() { _ = os.RemoveAll(dir) })
 	ts.Setenv(args[0], dir)

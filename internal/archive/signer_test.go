@@ -188,10 +188,12 @@ func TestKeyIDsAreNamedInFull(t *testing.T) {
 // gpg makes keys and reads signatures in its own way, which is what people have.
 func TestKeysAndSignaturesOfGPG(t *testing.T) {
 	gpg := peer.Need(t, "gpg")
-	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o700); err != nil { // gpg warns otherwise
+	peer.Need(t, "gpg-agent")
+	dir, err := peer.Near()
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	run := func(stdin []byte, args ...string) []byte {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), gpg, append([]string{"--homedir", dir, "--batch", "--pinentry-mode", "loopback", "--passphrase", "open sesame"}, args...)...)

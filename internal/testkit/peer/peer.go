@@ -68,6 +68,17 @@ func Missing(t testing.TB, why string) {
 	}
 }
 
+// Near makes a directory with a short path, which the caller removes: sockets
+// (gpg-agent's) may have about 100 characters, podman's runroot 50, and what a
+// test is given depends on TMPDIR, its name and a random number.
+func Near() (string, error) {
+	dir := "/tmp"
+	if _, err := os.Stat(dir); err != nil {
+		dir = "" // an operating system that has another
+	}
+	return os.MkdirTemp(dir, "near")
+}
+
 // Tool returns the path of a tool pinned in tools/go.mod (crane, regsync,
 // conformance), built at need; the go command keeps the result in its cache.
 // A tool that cannot be built, say without a network, counts as Missing.
