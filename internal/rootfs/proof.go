@@ -60,7 +60,7 @@ func newProof(name string, writes [][]string, layers int) *proof {
 func elsewhere(paths, named []string) ([]string, bool) {
 	clean := []string{}
 	for _, p := range paths {
-		at, ok := entryName(p)
+		at, ok := EntryName(p)
 		if !ok || slices.ContainsFunc(append(clean, named...), func(other string) bool { return related(at, other) }) {
 			return nil, false
 		}
@@ -70,7 +70,7 @@ func elsewhere(paths, named []string) ([]string, bool) {
 }
 
 // related reports whether one of two paths lies at or below the other.
-func related(a, b string) bool { return covers(a, b) || covers(b, a) }
+func related(a, b string) bool { return Covers(a, b) || Covers(b, a) }
 
 // skip reports whether a layer is skipped, and remembers it.
 func (p *proof) skip(layer int) bool {
@@ -87,7 +87,7 @@ func (p *proof) skipped() bool { return p != nil && len(p.taken) > 0 }
 // see takes in an entry of a layer that is read. Links at the path and below it
 // are only met by who is there already.
 func (p *proof) see(h header) {
-	if p == nil || p.broken || h.link != symbolic || covers(p.path, h.name) {
+	if p == nil || p.broken || h.link != symbolic || Covers(p.path, h.name) {
 		return
 	}
 	to, ok := leads(h)
@@ -109,7 +109,7 @@ func leads(h header) (string, bool) {
 		down = strings.TrimLeft(down[len("../"):], "/")
 	}
 	known := down == ".." || !slices.Contains(strings.Split(down, "/"), "..")
-	return resolve(h.name, h.target), known
+	return Resolve(h.name, h.target), known
 }
 
 // cut says how many layers further down are not read.
@@ -147,7 +147,7 @@ func (p *proof) reach(from string) ([]string, bool) {
 				continue
 			}
 			rest := strings.TrimPrefix(out[i], name)
-			if !covers(name, out[i]) {
+			if !Covers(name, out[i]) {
 				rest = ""
 			}
 			for _, to := range targets {
