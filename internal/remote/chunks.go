@@ -81,6 +81,9 @@ func (u *upload) status(ctx context.Context) (int64, error) {
 		}
 		return u.session.moved(resp)
 	})
+	if e, ok := asError(err); ok && e.has(oci.ErrBlobUploadInvalid) {
+		return 0, heldError{err}
+	}
 	if err == nil && offset > u.desc.Size {
 		return 0, fmt.Errorf("%s: the registry has %d bytes of an upload of %d", u.r, offset, u.desc.Size)
 	}

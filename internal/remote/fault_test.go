@@ -23,7 +23,7 @@ import (
 // pushed; going on where it broke, not from the start.
 func TestDownloadFaults(t *testing.T) {
 	content, desc := randomBlob(3, 900_000)
-	fast := func(o *remote.Options) { o.Stall = 300 * time.Millisecond }
+	fast := func(o *remote.Options) { o.Stall = 2 * time.Second } // a busy machine stands still for less
 	for name, test := range map[string]struct {
 		faults []flaky.Fault
 		ranges []string // of the requests for the blob
@@ -156,7 +156,7 @@ func blobOpener(source repo.Source, d oci.Digest) repo.Opener {
 // may be sent at most: large uploads go on where they broke.
 func TestUploadFaults(t *testing.T) {
 	content, desc := randomBlob(4, 3<<20)
-	fast := func(o *remote.Options) { o.Stall = 300 * time.Millisecond }
+	fast := func(o *remote.Options) { o.Stall = 2 * time.Second } // a busy machine stands still for less
 	size := int64(len(content))
 	for name, test := range map[string]struct {
 		faults []flaky.Fault
@@ -169,6 +169,8 @@ func TestUploadFaults(t *testing.T) {
 		"start lost":     {faults: onUpload("POST", flaky.Then()), bytes: size},
 		"put broken":     {faults: onUpload("PUT", flaky.BreakUpload(2<<20)), bytes: 2 * size},
 		"put stalled":    {faults: onUpload("PUT", flaky.StallUpload(1<<20)), change: fast},
+		"held a while":   {faults: append(onUpload("PUT", flaky.BreakUpload(2<<20)), heldUpload(3)...), bytes: 4 << 20},
+		"held for good":  {faults: append(onUpload("PUT", flaky.BreakUpload(2<<20)), heldUpload(-1)...), bytes: 2 * size},
 		"put 500":        {faults: onUpload("PUT", flaky.Status(500))},
 		"put 429":        {faults: onUpload("PUT", flaky.Status(429, "Retry-After", "3"))},
 		"answer lost":    {faults: onUpload("PUT", flaky.Then()), bytes: size},
@@ -205,6 +207,12 @@ func TestUploadFaults(t *testing.T) {
 
 func onUpload(method string, do flaky.Action) []flaky.Fault {
 	return []flaky.Fault{{Method: method, Path: "/blobs/uploads/", Do: do}}
+}
+
+// heldUpload lets the registry find a request that broke still at its upload.
+func heldUpload(times int) []flaky.Fault {
+	answer := flaky.Answer(http.StatusBadRequest, "application/json", `{"errors":[{"code":"BLOB_UPLOAD_INVALID","message":"the upload is in use by another request"}]}`)
+	return []flaky.Fault{{Method: http.MethodGet, Path: "/blobs/uploads/", Times: times, Do: answer}}
 }
 
 // Retry-After holds for the whole host, in seconds and as a date.

@@ -83,6 +83,9 @@ func refusedDial(err error) bool {
 
 // transient reports whether the same request may succeed later.
 func transient(err error) bool {
+	if _, held := errors.AsType[heldError](err); held {
+		return true
+	}
 	if e, ok := asError(err); ok {
 		return retryStatus(e.Status) && !errors.Is(err, ErrNoDigestPush)
 	}

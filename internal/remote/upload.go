@@ -24,7 +24,17 @@ type upload struct {
 	resumed bool   // the registry has to be asked how far it got
 	denied  bool   // our token was refused, and nothing was accepted since
 	learned bool   // the registry, not the link, made us send chunks
+	held    int    // times that the session was found in use since it began
 }
+
+// heldTries is how often a session is waited for that a request of ours which
+// broke still has in use there: it may take the registry a minute to notice.
+const heldTries = 3
+
+// heldError is the answer about such a session.
+type heldError struct{ error }
+
+func (e heldError) Unwrap() error { return e.error }
 
 // sourceError is a failure of the content's source, for which the registry
 // need not be asked again.
@@ -125,7 +135,13 @@ func (u *upload) recover(err error) bool {
 		return false
 	}
 	e, answered := asError(err)
+	_, held := errors.AsType[heldError](err)
 	switch {
+	case held:
+		if u.held++; u.held > heldTries {
+			u.session, u.resumed = nil, false // it is left to expire
+		}
+		return true
 	case !answered:
 		u.resumeOrRestart()
 		return transient(err)
@@ -241,7 +257,7 @@ func (u *upload) post(ctx context.Context, s scope, query url.Values) (mounted b
 		if err := next.moved(resp); err != nil {
 			return err
 		}
-		u.session, u.resumed = next, false
+		u.session, u.resumed, u.held = next, false, 0
 		return nil
 	})
 	return mounted, err
