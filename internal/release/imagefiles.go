@@ -222,20 +222,20 @@ func (s *layerScan) settle() {
 
 // entry compares one entry with what is looked for.
 func (s *layerScan) entry(h *tar.Header, content io.Reader) error {
-	name, ok := entryName(h.Name)
-	if !ok {
-		return nil // outside of the image
+	name, ok := rootfs.EntryName(h.Name)
+	if !ok || name == "." {
+		return nil // outside of the image, or its root, which no file is
 	}
-	whiteout, removes := removed(name)
+	wipe, removes := rootfs.Whiteout(name)
 	for _, w := range s.wants {
 		var err error
 		switch {
 		case w.state != looking:
 		case removes:
-			w.hidden = w.hidden || covers(whiteout, w.path)
+			w.hidden = w.hidden || wipe.Hides(w.path)
 		case name == w.path:
 			err = s.here(w, h, content)
-		case covers(name+"/", w.path):
+		case rootfs.Covers(name, w.path):
 			err = s.above(w, name, h)
 		}
 		if err != nil {
@@ -251,10 +251,10 @@ func (s *layerScan) here(w *want, h *tar.Header, content io.Reader) error {
 	case tar.TypeReg, tar.TypeGNUSparse:
 		return s.hand(w, h, content)
 	case tar.TypeSymlink:
-		return w.follow(resolve(w.path, h.Linkname), 0)
+		return w.follow(rootfs.Resolve(w.path, h.Linkname), 0)
 	case tar.TypeLink:
-		target, ok := entryName(h.Linkname)
-		if !ok {
+		target, ok := rootfs.EntryName(h.Linkname)
+		if !ok || target == "." {
 			w.state = gone
 			return nil
 		}
@@ -301,49 +301,9 @@ func (s *layerScan) above(w *want, name string, h *tar.Header) error {
 		}
 		w.dirs[name] = true
 	case h.Typeflag == tar.TypeSymlink:
-		return w.follow(path.Join(resolve(name, h.Linkname), strings.TrimPrefix(w.path, name+"/")), 0)
+		return w.follow(path.Join(rootfs.Resolve(name, h.Linkname), strings.TrimPrefix(w.path, name+"/")), 0)
 	default:
 		w.hidden = true
 	}
 	return nil
-}
-
-// entryName returns the name of an entry relative to the root of the image.
-func entryName(name string) (string, bool) {
-	name = path.Clean(strings.TrimLeft(name, "/"))
-	return name, name != "." && name != ".." && !strings.HasPrefix(name, "../")
-}
-
-// resolve returns where a link points: no higher than the root of the image.
-func resolve(link, target string) string {
-	if !path.IsAbs(target) {
-		target = path.Join("/", path.Dir(link), target)
-	}
-	return strings.TrimPrefix(path.Clean(target), "/")
-}
-
-// Whiteouts are entries that remove what lower layers have (OCI image-spec,
-// layer.md).
-const (
-	whiteoutPrefix = ".wh."
-	opaqueMark     = ".wh..wh..opq"
-)
-
-// removed returns what a whiteout removes: a path, or, ending in a slash, all
-// that lies below it.
-func removed(name string) (what string, ok bool) {
-	dir, base := path.Split(name)
-	if base == opaqueMark {
-		return dir, true
-	}
-	base, ok = strings.CutPrefix(base, whiteoutPrefix)
-	return dir + base, ok
-}
-
-// covers reports whether a path is, or lies below, another one. "" is the root.
-func covers(above, p string) bool {
-	if above == "" || strings.HasSuffix(above, "/") {
-		return strings.HasPrefix(p, above)
-	}
-	return p == above || strings.HasPrefix(p, above+"/")
 }

@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
-	"strings"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/repo"
@@ -35,7 +33,7 @@ func (h header) dir() bool { return h.kind == tar.TypeDir }
 
 // newHeader returns false for what does not lie in the image.
 func newHeader(h *tar.Header) (header, bool) {
-	name, ok := entryName(h.Name)
+	name, ok := EntryName(h.Name)
 	out := header{name: name, kind: h.Typeflag, target: h.Linkname, size: h.Size}
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeGNUSparse:
@@ -45,7 +43,7 @@ func newHeader(h *tar.Header) (header, bool) {
 	case tar.TypeLink:
 		out.link = hard
 	}
-	return out, ok
+	return out, ok && (name != "." || out.dir()) // the root is a directory, whatever a layer says
 }
 
 // scan shows the entries of a layer and verifies it to its end, because a part
@@ -126,43 +124,4 @@ func (r *Reader) archive(content io.Reader, visit func(header, io.Reader) error)
 		}
 	}
 	return nil
-}
-
-// entryName returns a path relative to the root of the image, "." for the root.
-func entryName(name string) (string, bool) {
-	name = path.Clean(strings.TrimLeft(name, "/"))
-	return name, name != ".." && !strings.HasPrefix(name, "../")
-}
-
-// resolve returns where a symbolic link leads: no higher than the root.
-func resolve(name, target string) string {
-	if !path.IsAbs(target) {
-		target = path.Join("/", path.Dir(name), target)
-	}
-	if target = strings.TrimPrefix(path.Clean(target), "/"); target == "" {
-		return "."
-	}
-	return target
-}
-
-// Whiteouts are entries that remove what lower layers have (OCI image-spec,
-// layer.md).
-const (
-	whiteoutPrefix = ".wh."
-	opaqueMark     = ".wh..wh..opq"
-)
-
-// whiteout returns what a whiteout removes.
-func whiteout(name string) (wipe, bool) {
-	dir, base := path.Dir(name), path.Base(name)
-	if base == opaqueMark {
-		return wipe{path: dir, below: true}, true
-	}
-	base, ok := strings.CutPrefix(base, whiteoutPrefix)
-	return wipe{path: path.Join(dir, base)}, ok
-}
-
-// covers reports whether a path is, or lies below, another one.
-func covers(above, name string) bool {
-	return above == "." || name == above || strings.HasPrefix(name, above+"/")
 }

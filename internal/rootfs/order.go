@@ -23,12 +23,12 @@ func (o *order) past(name string) bool {
 	if o == nil || o.lost || name == "." {
 		return false
 	}
-	if w, ok := whiteout(name); ok {
-		o.lost = covers(w.path, o.path) || covers(o.path, w.path)
+	if w, ok := Whiteout(name); ok {
+		o.lost = Covers(w.path, o.path) || Covers(o.path, w.path)
 		return false
 	}
 	names := strings.Split(name, "/")
-	if covers(o.path, name) || slices.Compare(names, o.last) < 0 {
+	if Covers(o.path, name) || slices.Compare(names, o.last) < 0 {
 		o.lost = true
 		return false
 	}

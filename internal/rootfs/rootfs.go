@@ -86,7 +86,7 @@ func (r *Reader) Extract(ctx context.Context, name string, to *os.Root) error {
 	if r.limits == (limits{}) {
 		r.limits = standard
 	}
-	name, ok := entryName(name)
+	name, ok := EntryName(name)
 	if !ok {
 		return fmt.Errorf("%q is no path in an image", name)
 	}
@@ -135,8 +135,8 @@ type tree struct {
 	moved string          // where a link at path, or above it, leads
 	layer int             // that is being read
 	order *order          // of that layer's entries, nil where it does not matter
-	wipes []wipe          // of that layer
-	gone  map[string]wipe
+	wipes []Wipe          // of that layer
+	gone  map[string]Wipe
 }
 
 // seen is the topmost entry of a path.
@@ -152,17 +152,11 @@ type link struct {
 	layers       int // that the target is looked for in, from the base
 }
 
-// wipe is what an entry hides in lower layers.
-type wipe struct {
-	path  string
-	below bool // only what lies below it
-}
-
 // read goes through the layers from the top.
 func (t *tree) read() error {
 	for hop := 0; ; hop++ {
 		t.found, t.moved, t.links = false, "", map[string]link{}
-		t.seen, t.gone = map[string]seen{}, map[string]wipe{}
+		t.seen, t.gone = map[string]seen{}, map[string]Wipe{}
 		if err := t.pass(); err != nil {
 			return err
 		}
@@ -246,18 +240,18 @@ func (t *tree) entry(h header, content io.Reader) error {
 		return errPast
 	}
 	t.proof.see(h)
-	if w, ok := whiteout(h.name); ok {
+	if w, ok := Whiteout(h.name); ok {
 		t.wipes = append(t.wipes, w)
 		return nil
 	}
-	within, above := covers(t.path, h.name), covers(h.name, t.path)
+	within, above := Covers(t.path, h.name), Covers(h.name, t.path)
 	if !within && !above || t.isGone(h.name) {
 		return nil
 	}
 	old, ok := t.seen[h.name]
 	if ok && old.layer != t.layer {
 		if !h.dir() { // an upper directory, or file, that replaced this
-			t.wipes = append(t.wipes, wipe{path: h.name})
+			t.wipes = append(t.wipes, Wipe{path: h.name})
 		}
 		return nil
 	}
@@ -267,7 +261,7 @@ func (t *tree) entry(h header, content io.Reader) error {
 	t.seen[h.name] = seen{layer: t.layer, dir: h.dir()}
 	t.above(h.name)
 	if !h.dir() {
-		t.wipes = append(t.wipes, wipe{path: h.name})
+		t.wipes = append(t.wipes, Wipe{path: h.name})
 	}
 	if above && !within {
 		return t.parent(h)
@@ -290,7 +284,7 @@ func (t *tree) above(name string) {
 // parent takes an entry above the path: a link there leads elsewhere.
 func (t *tree) parent(h header) error {
 	if h.link == symbolic {
-		t.moved = path.Join(resolve(h.name, h.target), strings.TrimPrefix(t.path, h.name+"/"))
+		t.moved = path.Join(Resolve(h.name, h.target), strings.TrimPrefix(t.path, h.name+"/"))
 	}
 	return nil
 }
@@ -305,7 +299,7 @@ func (t *tree) take(h header, content io.Reader) error {
 	case h.dir():
 		return nil
 	case h.link == symbolic && h.name == t.path:
-		t.moved = resolve(h.name, h.target)
+		t.moved = Resolve(h.name, h.target)
 		return nil
 	case h.link != noLink:
 		return t.addLink(h)
@@ -322,9 +316,9 @@ func (t *tree) take(h header, content io.Reader) error {
 func (t *tree) addLink(h header) error {
 	l := link{name: h.name, layers: t.top}
 	if h.link == symbolic {
-		l.target = resolve(h.name, h.target)
+		l.target = Resolve(h.name, h.target)
 	} else {
-		target, ok := entryName(h.target)
+		target, ok := EntryName(h.target)
 		if !ok {
 			return nil
 		}

@@ -133,6 +133,12 @@ func TestExtract(t *testing.T) {
 		{"removed with what is above it", "opt/configs", [][]byte{
 			layer("1", "opt/configs/a"), layer("2", ".wh.opt"), layer("3", "opt/configs/b"),
 		}, map[string]string{"b": "3"}, 2},
+		{"removed without a name", "configs", [][]byte{
+			layer("1", "configs/a/x", "configs/b"), layer("2", "configs/a/.wh.", "configs/a/y"),
+		}, map[string]string{"a/y": "2", "b": "1"}, 2},
+		{"all removed without a name", "configs", [][]byte{layer("1", "configs/a"), layer("2", ".wh.", "configs/b")}, map[string]string{"b": "2"}, 1},
+		{"the root is a directory", "configs", [][]byte{layer("1", "configs/a"), layer("2", "/"), layer("3", ". -> etc", "/ => etc/x")}, map[string]string{"a": "1"}, 3},
+		{"so is all of it", "/", [][]byte{layer("1", "a"), layer("2", ". -> b", "b/c")}, map[string]string{"a": "1", "b/c": "2"}, 2},
 		{"a file, then a directory in its place", "configs", [][]byte{
 			layer("1", "configs/a/x"), layer("2", "configs/a"), layer("3", "configs/a/", "configs/a/y"),
 		}, map[string]string{"a/y": "3"}, 3},
