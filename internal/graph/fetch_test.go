@@ -3,10 +3,10 @@ package graph_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -41,9 +41,9 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	channel := r.URL.Query().Get("channel")
 	s.asked = append(s.asked, channel+" "+r.URL.Query().Get("arch"))
 	answer, ok := s.graphs[channel]
-	var status int
-	switch n, _ := fmt.Sscanf(answer, "%d", &status); {
-	case n == 1:
+	status, err := strconv.Atoi(answer)
+	switch {
+	case err == nil:
 		w.WriteHeader(status)
 		_, _ = w.Write([]byte(`{"kind":"k","value":"the   channel is\nnot good"}`))
 	case !ok:
