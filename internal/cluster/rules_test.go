@@ -194,6 +194,8 @@ func TestParseMirrorsErrorsShowNoSecrets(t *testing.T) {
 	for _, text := range []string{
 		"pullSecret: hunter2\nimageContentSources: [\n",
 		"pullSecret: {hunter2\nimageContentSources:\n- mirrors: 3\n",
+		"pullSecret: *hunter2\nimageContentSources: [x, mirrors: y]\nmirrors: z",
+		"pullSecret: {{hunter2}}\n---\nmirrors: !!int hunter2\n",
 		rule("ImageDigestMirrorSet", "user:hunter2@q.io/a", "m.io"),
 		rule("ImageDigestMirrorSet", "q.io/a", "user:hunter2@m.io"),
 	} {

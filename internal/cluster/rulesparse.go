@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 
 	"sigs.k8s.io/yaml"
 
@@ -162,7 +161,7 @@ func located(text []byte, line int, err error) error {
 	if again := yaml.Unmarshal(padded, &w); again != nil {
 		err = again
 	}
-	return fmt.Errorf("not valid YAML: %s", strings.TrimPrefix(strings.TrimPrefix(err.Error(), "error converting YAML to JSON: "), "yaml: "))
+	return fmt.Errorf("not valid YAML: %s", yamldoc.Fault(err))
 }
 
 // yaml adds the rules of one YAML document.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -79,15 +78,8 @@ func document(text string) (*yaml.Node, error) {
 	return root, nil
 }
 
-// quoted are the values that the YAML library quotes in its errors.
-var quoted = regexp.MustCompile("(?s)`.*`|: map\\[.*|: \\[\\].*")
-
-// invalid is the error of text that is no YAML: the line, and what kind of thing
-// is wrong there.
-func invalid(err error) error {
-	text := strings.TrimPrefix(strings.TrimPrefix(err.Error(), "yaml: "), "unmarshal errors:")
-	return fmt.Errorf("not valid YAML: %s", strings.Join(strings.Fields(quoted.ReplaceAllString(text, "(a value)")), " "))
-}
+// invalid is the error of text that is no YAML.
+func invalid(err error) error { return fmt.Errorf("not valid YAML: %s", yamldoc.Fault(err)) }
 
 func (f *file) findEntries() error {
 	if f.root.Style&yaml.FlowStyle != 0 {

@@ -178,6 +178,7 @@ func TestMergeRefuses(t *testing.T) {
 		{head + "pullSecret: !!int s3cret\n", "not valid YAML", nil},
 		{head + "a: {? {s3cret: s3cret} : b}\n", "not valid YAML", nil},
 		{head + "a: !!float \"s3cret`s3cret\"\n", "not valid YAML", nil},
+		{head + "a: *s3cret\n", "not valid YAML: unknown anchor (a value)", nil},
 		{head + "\tfips: true\n", "not valid YAML: line", nil},
 		{head + "x: 'open\n", "not valid YAML", nil},
 		{"base: &b {a: 1}\n" + head + "<<: *b\n", "line 4: a field of the top level has no plain name", installconfig.ErrCannotEdit},

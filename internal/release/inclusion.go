@@ -89,7 +89,7 @@ func ParseInstallConfig(content []byte) (*Inclusion, error) {
 		} `json:"capabilities"`
 	}
 	if err := yaml.Unmarshal(content, &w); err != nil {
-		return nil, fmt.Errorf("not valid YAML: %w", err)
+		return nil, fmt.Errorf("not valid YAML: %s", yamldoc.Fault(err))
 	}
 	if w.APIVersion != "v1" {
 		return nil, fmt.Errorf("apiVersion is %.100q, and not v1: it is no install-config.yaml", w.APIVersion)

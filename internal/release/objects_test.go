@@ -245,6 +245,9 @@ func TestInclusion(t *testing.T) {
 func TestParseInstallConfigErrors(t *testing.T) {
 	for config, want := range map[string]string{
 		"pullSecret: [hunter2\n":                                        "not valid YAML",
+		"pullSecret: !!int hunter2\n":                                   "cannot decode !!str (a value)",
+		"pullSecret: {{hunter2}}\n":                                     "invalid map key (a value)",
+		"proxy: {httpsProxy: *hunter2}\n":                               "unknown anchor (a value)",
 		"apiVersion: v2\n":                                              "it is no install-config.yaml",
 		"apiVersion: v1\nplatform: {aws: {}, gcp: {}}\n":                "more than one platform",
 		"apiVersion: v1\nplatform: aws\n":                               "not valid YAML",

@@ -84,7 +84,7 @@ func Parse(content []byte) (*ConfigMap, error) {
 	}
 	text, err := yaml.YAMLToJSONStrict(doc.Text)
 	if err != nil {
-		return nil, fmt.Errorf("not valid YAML or JSON: %s", strings.TrimPrefix(oneLine(err), "yaml: "))
+		return nil, fmt.Errorf("not valid YAML or JSON: %s", yamldoc.Fault(err))
 	}
 	wire, err := find(text)
 	if err != nil {
@@ -99,8 +99,6 @@ func Parse(content []byte) (*ConfigMap, error) {
 	c.Streams, err = streams(wire.Data)
 	return c, err
 }
-
-func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }
 
 // find returns the object, or the right one of a List.
 func find(text []byte) (*wireMap, error) {
