@@ -12,7 +12,7 @@ HAVE_CC := $(shell command -v gcc || command -v clang)
 ifneq ($(CI)$(HAVE_CC),)
 RACE := -race
 endif
-TEST := CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 12m
+TEST := CGO_ENABLED=$(if $(RACE),1,0) $(GO) test $(RACE) -timeout 30m
 
 FUZZTIME ?= 30s
 
