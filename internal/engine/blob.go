@@ -50,7 +50,7 @@ func (im *image) askable(blobs []oci.Descriptor) (ask, send []oci.Descriptor) {
 func (im *image) isNew(ctx context.Context, blobs []oci.Descriptor) (bool, error) {
 	c, mine := im.fresh.take(im.to.Place, im.item.Source)
 	if mine {
-		fresh, err := looksNew(ctx, im.repos[im.to.Place], blobs)
+		fresh, err := im.looksNew(ctx, blobs)
 		im.mu.Lock()
 		im.isFresh[im.to.Place] = fresh
 		im.mu.Unlock()
@@ -67,15 +67,22 @@ func (im *image) isNew(ctx context.Context, blobs []oci.Descriptor) (bool, error
 	return im.isFresh[im.to.Place], nil
 }
 
-func looksNew(ctx context.Context, rp repo.Repo, blobs []oci.Descriptor) (bool, error) {
-	for _, err := range rp.Tags(ctx, "") {
-		if err == nil || !oci.IsNotFound(err) {
-			return false, nil // it has tags, or will not say: ask for each blob
-		}
+func (im *image) looksNew(ctx context.Context, blobs []oci.Descriptor) (bool, error) {
+	rp := im.repos[im.to.Place]
+	if !im.to.Untagged && !hasNoTags(ctx, rp) {
+		return false, nil // ask for each blob
 	}
 	probe := blobs[:min(len(blobs), probeBlobs)]
 	lacks, err := rp.Missing(ctx, probe)
 	return len(lacks) == len(probe), err
+}
+
+// hasNoTags is false also where a repository will not say.
+func hasNoTags(ctx context.Context, rp repo.Repo) bool {
+	for _, err := range rp.Tags(ctx, "") {
+		return err != nil && oci.IsNotFound(err)
+	}
+	return true
 }
 
 // bring gets one blob into one repository: linked where the registry has it in

@@ -169,3 +169,19 @@ func TestLookingAtADestination(t *testing.T) {
 		})
 	}
 }
+
+// What planning saw of a repository, copying does not ask again.
+func TestNewRepositoryIsListedOnce(t *testing.T) {
+	w := newWorld(t)
+	a := asked{w.host("dst.test"), &atomic.Int32{}, &atomic.Int32{}, nil}
+	w.hosts["dst.test"] = a
+	var wishes []Wish
+	for i, tag := range []string{"a", "b"} {
+		w.push("src.test/r:"+tag, image(uint64(i), sample.AMD64))
+		wishes = append(wishes, wish("src.test/r:"+tag, "dst.test/y:"+tag))
+	}
+	w.copy(CopyOptions{}, wishes...)
+	if n := a.lists.Load(); n != 1 {
+		t.Errorf("its tags were listed %d times", n)
+	}
+}

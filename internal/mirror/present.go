@@ -36,6 +36,7 @@ func (p *planner) findPresent(ctx context.Context, item *plan.Item) error {
 		if d.err != nil && !p.o.IgnoreDestination {
 			return &repo.Error{Op: "reading", Side: repo.SideDestination, Ref: t.Place.String(), Err: d.err}
 		}
+		t.Untagged = d.empty && d.err == nil
 		if !d.mayHold(*t) {
 			continue
 		}

@@ -32,6 +32,9 @@ type Target struct {
 	// Present says that the destination was seen to hold the image, complete
 	// and with these tags, so that there is nothing to do.
 	Present bool `json:"present,omitempty"`
+	// Untagged says that the repository was seen to have no tags, so that
+	// whoever executes the plan need not ask.
+	Untagged bool `json:"-"`
 }
 
 // Manifest is one manifest of an item, and the blobs it needs.
