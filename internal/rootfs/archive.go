@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"strings"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -18,6 +19,13 @@ var ErrLimit = errors.New("limit exceeded")
 
 // maxWindow is how many bytes zstd may look back.
 const maxWindow = 64 << 20
+
+// Limits of a name: archives have them of a megabyte, and each directory in one
+// costs a call of the system for each file, when it is made, read and removed.
+const (
+	maxName = 4096 // bytes, as Linux
+	maxDeep = 255  // slashes
+)
 
 // Entry is an entry of a layer. Its content can be read until the next one is asked for.
 type Entry struct {
@@ -54,6 +62,8 @@ func Entries(r io.Reader, l ArchiveLimits) iter.Seq2[Entry, error] {
 				err = fmt.Errorf("%w: the layer has more than %d entries", ErrLimit, n)
 			case h.Typeflag == tar.TypeXGlobalHeader:
 				continue // about the archive, and no entry; it has a name all the same
+			case len(h.Name) > maxName || strings.Count(h.Name, "/") > maxDeep:
+				err = fmt.Errorf("%w: a name of %d bytes, %.40q and so on, is too long or too deep for any system", ErrLimit, len(h.Name), h.Name)
 			}
 			if !yield(Entry{h, entries}, err) || err != nil {
 				return

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/airbridge-dev/airbridge/internal/oci"
@@ -58,6 +59,27 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		root.Close()
+	}
+}
+
+// A name with many directories in it is refused before anybody follows it.
+func TestLongNames(t *testing.T) {
+	for name, ok := range map[string]bool{
+		strings.Repeat("a/", maxDeep) + "x":      true,
+		strings.Repeat("a/", maxDeep+1) + "x":    false,
+		strings.Repeat("x", maxName):             true,
+		strings.Repeat("x", maxName+1):           false,
+		strings.Repeat("/", maxDeep+1) + "etc/x": false,
+	} {
+		var plain bytes.Buffer
+		w := tar.NewWriter(&plain)
+		_ = w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeReg})
+		_ = w.Close()
+		for _, err := range Entries(&plain, ArchiveLimits{1 << 20, 10}) {
+			if ok && err != nil || !ok && !errors.Is(err, ErrLimit) {
+				t.Errorf("%d bytes: %v", len(name), err)
+			}
+		}
 	}
 }
 
