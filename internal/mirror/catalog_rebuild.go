@@ -2,6 +2,7 @@ package mirror
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/airbridge-dev/airbridge/internal/catalog"
@@ -130,11 +131,31 @@ func (b *rebuilder) image(ctx context.Context, desc oci.Descriptor, body []byte,
 	if err != nil {
 		return nil, err
 	}
+	if err := checkLayers(config, m); err != nil {
+		return nil, fmt.Errorf("image %s: %w", desc.Digest, err)
+	}
 	if config, err = b.Config(config, desc.Digest); err != nil {
 		return nil, fmt.Errorf("image %s: %w", desc.Digest, err)
 	}
 	b.out.blobs[oci.FromBytes(config)] = config
 	return b.Manifest(desc, body, config)
+}
+
+// checkLayers refuses an image whose configuration tells of other layers than it has:
+// what runs the rebuilt one would take the catalog's layers for some of those.
+func checkLayers(config []byte, m *oci.Manifest) error {
+	var c struct {
+		RootFS struct {
+			DiffIDs []string `json:"diff_ids"`
+		} `json:"rootfs"`
+	}
+	if err := json.Unmarshal(config, &c); err != nil {
+		return fmt.Errorf("its configuration: %w", err)
+	}
+	if told := len(c.RootFS.DiffIDs); told != len(m.Layers) {
+		return fmt.Errorf("it has %d layers, but its configuration tells of %d: it cannot be rebuilt", len(m.Layers), told)
+	}
+	return nil
 }
 
 // index rebuilds the children of a list. Signatures and the like in it are about
