@@ -4,10 +4,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 
@@ -177,6 +179,7 @@ func TestProblems(t *testing.T) {
 		{"related", "schema: olm.bundle\npackage: alpha\nname: x\nrelatedImages: [x]\n", 1, "alpha", "relatedImages has a string where an object belongs", 0},
 		{"related image", "schema: olm.bundle\npackage: alpha\nname: x\nrelatedImages: [{image: 1}]\n", 1, "alpha", "image of a related image is a number", 0},
 		{"properties", "schema: olm.bundle\npackage: alpha\nname: x\nproperties: 1\n", 1, "alpha", "properties is a number, not a list", 0},
+		{"behind a document of no package", "{\"schema\":\"olm.package\",\"name\":\"alpha\"}\n{\"schema\":\"x\"}\n[1]", 3, "alpha", "it is a list", 2},
 		{"nan", "schema: x\na:\n  - .nan\n", 3, "", ".nan is no number", 0},
 		{"key", "schema: x\n? [a]\n: b\n", 2, "", "a key of a mapping has to be a string", 0},
 		{"merge", "schema: x\na:\n  <<: 1\n", 3, "", "<< has to be followed by", 0},
@@ -407,6 +410,48 @@ func TestFieldsSpelledTwice(t *testing.T) {
 	c := clean(t, files("a", `{"schema":"olm.bundle","name":"b","image":"a:1","image":"b:1","x":1,"X":2,"relatedImages":[{"image":"a:2","image":"b:2"}]}`))
 	if images := c.Images(); len(images) != 2 || images[0].Ref != "b:1" || images[1].Ref != "b:2" {
 		t.Error(images)
+	}
+}
+
+// failing has a file that cannot be read.
+type failing struct{ fs.FS }
+
+func (f failing) Open(name string) (fs.File, error) {
+	opened, err := f.FS.Open(name)
+	if name == "b" && err == nil {
+		opened = failingFile{opened}
+	}
+	return opened, err
+}
+
+type failingFile struct{ fs.File }
+
+func (failingFile) Read([]byte) (int, error) { return 0, syscall.EIO }
+
+// A disk that fails leaves no file out: the error is one of the whole catalog.
+func TestFileThatFails(t *testing.T) {
+	all := files("a", `{"schema":"x"}`, "b", `{"schema":"x"}`, "c", `{"schema":"x"}`)
+	if c, _, err := catalog.Read(failing{all}, catalog.ReadOptions{}); c != nil || !errors.Is(err, syscall.EIO) {
+		t.Error(c, err)
+	}
+}
+
+// Pipes and devices are no documents, and are not waited for.
+func TestNoRegularFile(t *testing.T) {
+	all := files("a", `{"schema":"x"}`, "pipe", `{"schema":"x"}`)
+	all["pipe"].Mode = fs.ModeNamedPipe
+	if c := clean(t, all); len(c.Others) != 1 {
+		t.Error(raws(c))
+	}
+}
+
+// What is no object where an object belongs has no version.
+func TestPropertyWithoutObject(t *testing.T) {
+	for _, property := range []string{`{"type":"olm.package"}`, `{"type":"olm.package","value":""}`, `{"type":"olm.package","value":"\"\""}`, `{"type":"olm.package","value":[]}`} {
+		c := clean(t, files("a", `{"schema":"olm.bundle","package":"p","name":"b","properties":[`+property+`,{"type":"olm.package","value":{"version":"1.0.0"}}]}`))
+		if c.Bundles[0].Version != "1.0.0" {
+			t.Errorf("%s: %q", property, c.Bundles[0].Version)
+		}
 	}
 }
 

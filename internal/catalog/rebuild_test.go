@@ -126,6 +126,8 @@ func TestRebuildConfig(t *testing.T) {
 	}
 	for in, want := range map[string]string{
 		`{"config":{"Entrypoint":["/bin/registry-server"],"Cmd":["--database","bundles.db"]}}`: "does not start opm, so it can only serve the catalog that it was made for: it starts /bin/registry-server --database bundles.db",
+		`{"config":{"Entrypoint":["/bin/opm"],"Cmd":["render","/configs"]}}`:                   "it starts /bin/opm render /configs",
+		`{"config":{"Entrypoint":["registry","serve"]}}`:                                       "it starts registry serve",
 		`[]`: "no JSON object", ``: "no JSON object", `{"config":{"Cmd":"serve"}}`: "Cmd is a string, not a list",
 		`{"config":{"Cmd":[1]}}`: "what Cmd has is a number", `{"history":{}}`: "history is an object", `{"rootfs":{"diff_ids":"x"}}`: "diff_ids is a string",
 	} {
@@ -142,7 +144,7 @@ func TestRebuildManifests(t *testing.T) {
 	}
 	base := oci.Descriptor{MediaType: oci.MediaTypeImageManifest, Digest: oci.FromBytes([]byte("base"))}
 	annotations := fmt.Sprintf(`"org.opencontainers.image.base.digest":%q,"dev.airbridge.catalog.original":%q`, base.Digest.String(), r.Original.String())
-	got, err := r.Manifest(base, []byte(`{"x":1,"config":`+desc("old", `,"data":"b2xk"`)+`,"layers":[`+desc("l", "")+`]}`), []byte("new one"))
+	got, err := r.Manifest(base, []byte(`{"x":1,"config":`+desc("old", `,"data":"b2xk","urls":["https://old.example.com"]`)+`,"layers":[`+desc("l", "")+`]}`), []byte("new one"))
 	layer := strings.Replace(desc("abc", ""), `"m"`, `"application/vnd.oci.image.layer.v1.tar+gzip"`, 1)
 	if want := `{"x":1,"config":` + desc("new one", "") + `,"layers":[` + desc("l", "") + `,` + layer + `],"annotations":{` + annotations + `}}`; err != nil || string(got) != want {
 		t.Errorf("%v, got\n%s\nwant\n%s", err, got, want)
@@ -158,6 +160,11 @@ func TestRebuildManifests(t *testing.T) {
 	got, err = r.Index(base, list, []catalog.Child{{Base: oci.FromBytes([]byte("a")), Body: []byte("new a")}, {Base: oci.FromBytes([]byte("b"))}})
 	if want := `{"manifests":[` + desc("new a", `,"platform":{"os":"linux"}`) + `],"annotations":{"k":"v",` + annotations + `}}`; err != nil || string(got) != want {
 		t.Errorf("%v, got\n%s\nwant\n%s", err, got, want)
+	}
+	base.MediaType = oci.MediaTypeDockerList
+	got, err = r.Index(base, []byte(`{"manifests":[`+desc("a", "")+`]}`), []catalog.Child{{Base: oci.FromBytes([]byte("a")), Body: []byte("new a")}})
+	if want := `{"manifests":[` + desc("new a", "") + `]}`; err != nil || string(got) != want {
+		t.Errorf("docker's list: %v, got %s", err, got)
 	}
 	if _, err := r.Index(base, list, nil); err == nil {
 		t.Error("a list of nothing")
