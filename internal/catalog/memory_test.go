@@ -3,6 +3,7 @@ package catalog_test
 import (
 	"bytes"
 	"errors"
+	"io/fs"
 	"reflect"
 	"strings"
 	"testing"
@@ -79,6 +80,7 @@ func TestParseMemoryRefuses(t *testing.T) {
 		"no digest":           func(s string) string { return strings.Replace(s, `"digest":"sha256:`, `"digest":"sha256:zz`, 1) },
 		"a file as original":  func(s string) string { return strings.Replace(s, `["quay.io/a/b:v2"`, `["file://quay.io/a/b:v2"`, 1) },
 		"a short name":        func(s string) string { return strings.Replace(s, `["docker.io/library/busybox`, `["busybox`, 1) },
+		"a repository alone":  func(s string) string { return strings.Replace(s, `["quay.io/a/b:v1"`, `["quay.io/a/b"`, 1) },
 		"another order":       func(s string) string { return strings.Replace(s, `["quay.io/a/b:v1"`, `["quay.io/a/b:v9"`, 1) },
 		"three in a line":     func(s string) string { return strings.Replace(s, `["quay.io/a/b:v2",`, `["quay.io/a/b:v2","x",`, 1) },
 	} {
@@ -110,6 +112,7 @@ func TestReadMemories(t *testing.T) {
 	}
 	v2[strings.Replace(here.Path(), ".json", "0.json", 1)] = &fstest.MapFile{Data: here.Encode()}
 	v2[strings.Replace(here.Path(), ".json", "1.json", 1)] = &fstest.MapFile{Data: []byte("{")}
+	v2[strings.Replace(here.Path(), ".json", "2.json", 1)] = &fstest.MapFile{Data: []byte("{"), Mode: fs.ModeNamedPipe} // nobody waits for it
 	memories, problems, err := catalog.ReadMemories(v2, indexDigest)
 	if err != nil || len(memories) != 2 || len(problems) != 2 {
 		t.Fatalf("%d memories, problems %v, %v", len(memories), problems, err)
