@@ -88,12 +88,9 @@ func ReadConfig(ctx context.Context, src repo.Source, desc oci.Descriptor) ([]by
 	if desc.Size > oci.MaxManifestSize {
 		return nil, fmt.Errorf("config %s has %d bytes, more than %d: %w", desc.Digest, desc.Size, oci.MaxManifestSize, oci.ErrManifestInvalid)
 	}
-	opener := func(ctx context.Context, offset int64) (io.ReadCloser, error) {
-		return src.OpenBlob(ctx, desc.Digest, offset)
-	}
-	content, err := repo.NewVerifier(ctx, desc, opener, "image configuration")
+	content, err := repo.OpenVerified(ctx, src, desc, "image configuration")
 	if err != nil {
-		return nil, fmt.Errorf("blob %s: %w", desc.Digest, err)
+		return nil, err
 	}
 	defer io.Closer(content).Close()
 	body, err := io.ReadAll(content)

@@ -144,11 +144,11 @@ func (s *fileSearch) pass(ctx context.Context) error {
 // verified. What is wrong with the content explains what is wrong with the
 // archive, so it is told first.
 func (s *fileSearch) layer(ctx context.Context, desc oci.Descriptor, scan *layerScan) error {
-	content, err := s.open(ctx, desc)
+	content, err := repo.OpenVerified(ctx, s.reader.Source, desc, s.reader.Name)
 	if err != nil {
 		return err
 	}
-	defer content.Close()
+	defer io.Closer(content).Close()
 	s.total += desc.Size
 	counted := readFunc(func(p []byte) (int, error) {
 		n, err := content.Read(p)
@@ -173,11 +173,6 @@ func (s *fileSearch) layer(ctx context.Context, desc oci.Descriptor, scan *layer
 		return s.reader.Verified()
 	}
 	return nil
-}
-
-func (s *fileSearch) open(ctx context.Context, desc oci.Descriptor) (io.ReadCloser, error) {
-	rd := &reader{src: s.reader.Source, name: s.reader.Name}
-	return rd.open(ctx, desc)
 }
 
 // foundError is a failure of whoever is given a file, and not of the content.

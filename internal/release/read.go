@@ -138,11 +138,11 @@ func (rd *reader) layer(ctx context.Context, desc oci.Descriptor, found *files) 
 	if desc.Size > maxLayer {
 		return fmt.Errorf("layer %s has %d bytes: %w", desc.Digest, desc.Size, rootfs.ErrLimit)
 	}
-	content, err := rd.open(ctx, desc)
+	content, err := repo.OpenVerified(ctx, rd.src, desc, rd.name)
 	if err != nil {
 		return err
 	}
-	defer content.Close()
+	defer io.Closer(content).Close()
 	upper := found.under()
 	err = ReadLayer(until(ctx, content), upper.add)
 	if errors.Is(err, rootfs.ErrLimit) {
@@ -157,17 +157,6 @@ func (rd *reader) layer(ctx context.Context, desc oci.Descriptor, found *files) 
 	}
 	*found = *upper
 	return nil
-}
-
-func (rd *reader) open(ctx context.Context, desc oci.Descriptor) (io.ReadCloser, error) {
-	opener := func(ctx context.Context, offset int64) (io.ReadCloser, error) {
-		return rd.src.OpenBlob(ctx, desc.Digest, offset)
-	}
-	content, err := repo.NewVerifier(ctx, desc, opener, rd.name)
-	if err != nil {
-		return nil, fmt.Errorf("blob %s: %w", desc.Digest, err)
-	}
-	return content, nil
 }
 
 // readFunc is a reader made of its one method.

@@ -38,6 +38,18 @@ func NewVerifier(ctx context.Context, desc oci.Descriptor, content Opener, where
 	return &Verifier{src: src, desc: desc, where: where, hash: desc.Digest.Hash(), held: make([]byte, 0, tail)}, nil
 }
 
+// OpenVerified opens a blob of a source from its start, as NewVerifier does. Its
+// error names the blob.
+func OpenVerified(ctx context.Context, src Source, desc oci.Descriptor, where string) (*Verifier, error) {
+	v, err := NewVerifier(ctx, desc, func(ctx context.Context, offset int64) (io.ReadCloser, error) {
+		return src.OpenBlob(ctx, desc.Digest, offset)
+	}, where)
+	if err != nil {
+		return nil, fmt.Errorf("blob %s: %w", desc.Digest, err)
+	}
+	return v, nil
+}
+
 // Read implements io.Reader.
 func (v *Verifier) Read(p []byte) (int, error) {
 	if v.settled != nil {

@@ -62,15 +62,11 @@ func (r *Reader) scan(ctx context.Context, desc oci.Descriptor, visit func(heade
 // scanTo is scan with a writer for the bytes of the layer. whole tells whether it
 // got all of them, verified.
 func (r *Reader) scanTo(ctx context.Context, desc oci.Descriptor, spool io.Writer, visit func(header, io.Reader) error) (whole bool, err error) {
-	opener := func(ctx context.Context, offset int64) (io.ReadCloser, error) {
-		return r.Source.OpenBlob(ctx, desc.Digest, offset)
-	}
-	verifier, err := repo.NewVerifier(ctx, desc, opener, r.Name)
+	content, err := repo.OpenVerified(ctx, r.Source, desc, r.Name)
 	if err != nil {
-		return false, fmt.Errorf("blob %s: %w", desc.Digest, err)
+		return false, err
 	}
-	var content io.ReadCloser = verifier
-	defer content.Close()
+	defer io.Closer(content).Close()
 	r.total += desc.Size
 	counted := &counter{ctx: ctx, r: r, content: io.TeeReader(content, spool)}
 	err = r.archive(counted, visit)
