@@ -42,6 +42,10 @@ func TestSpoolKeepsWhatIsWhole(t *testing.T) {
 	if _, ok := s.Open(d, int64(len(body)+1)); ok {
 		t.Error("it is opened behind its end")
 	}
+	w, done := s.take(oci.Descriptor{Digest: d, Size: int64(len(body))})
+	if done(true); w.(*spooled).file != nil {
+		t.Error("what is kept is written once more")
+	}
 	if left, err := os.ReadDir(s.dir); err != nil || len(left) > 0 {
 		t.Error("of a run that is killed these are left:", left, err)
 	}
