@@ -55,8 +55,8 @@ func minorOf(s string) string {
 // cutArch takes the architecture from a version written as a tag. A + comes
 // before it where a graph of several architectures has it.
 func cutArch(s string) (version string, arch Arch) {
-	for a, name := range archNames {
-		for _, suffix := range []string{"-" + name, "-" + string(a), "+" + string(a)} {
+	for _, a := range archs {
+		for _, suffix := range []string{"-" + a.String(), "-" + string(a), "+" + string(a)} {
 			if rest, ok := strings.CutSuffix(s, suffix); ok {
 				return rest, a
 			}

@@ -33,3 +33,15 @@ func FuzzNames(f *testing.F) {
 		}
 	})
 }
+
+// Every architecture has its two names, and any name is understood.
+func TestMachine(t *testing.T) {
+	for arch, machine := range map[string]string{"amd64": "x86_64", "arm64": "aarch64", "s390x": "s390x", "multi": "multi", "": ""} {
+		if got := Machine(arch); got != machine {
+			t.Errorf("%s: %s", arch, got)
+		}
+		if GoArch(machine) != arch || GoArch(arch) != arch {
+			t.Errorf("%s: %s, %s", machine, GoArch(machine), GoArch(arch))
+		}
+	}
+}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/airbridge-dev/airbridge/internal/oci"
 )
 
 // ToolSelection is what the user asks for.
@@ -65,19 +67,10 @@ func SelectTools(arch string, o ToolSelection) ([]Tool, error) {
 	return tools, nil
 }
 
-// goOS and goArch take the names that others use for Go's.
+// goOS takes the names that others use for Go's.
 func goOS(name string) string {
 	if name == "mac" || name == "macos" {
 		return darwin
-	}
-	return name
-}
-
-func goArch(name string) string {
-	for arch, other := range archNames {
-		if name == other {
-			return arch
-		}
 	}
 	return name
 }
@@ -91,7 +84,7 @@ func (o ToolSelection) platform() (platform, error) {
 	case os == "" || both && arch == "" || strings.Contains(arch, "/"):
 		return platform{}, fmt.Errorf("invalid --command-os value %q: it is OS, OS/ARCH or *, as in linux, mac/arm64", o.Platform)
 	case both:
-		return platform{goOS(os), goArch(arch)}, nil
+		return platform{goOS(os), oci.GoArch(arch)}, nil
 	case os == anything:
 		return platform{anything, anything}, nil
 	default:

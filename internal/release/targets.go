@@ -81,20 +81,13 @@ type Naming struct {
 	KeepList bool
 }
 
-// archNames are the names that release tags have for architectures; others are
-// used as they are (oc.md 12.2).
-var archNames = map[string]string{"amd64": "x86_64", "arm64": "aarch64"}
-
 // ArchName returns the architecture as release tags have it: "x86_64",
 // "multi" for a list that is kept, "" where the image does not say.
 func (p *Payload) ArchName(keepList bool) string {
 	if keepList && p.Multi() {
 		return "multi"
 	}
-	if name, ok := archNames[p.Arch]; ok {
-		return name
-	}
-	return p.Arch
+	return oci.Machine(p.Arch)
 }
 
 // Tag returns the tag of a component, or, for "", of the release image.
