@@ -98,7 +98,10 @@ func (r *catalogRun) advise(o *mirror.CatalogOutcome, cause error) {
 		r.flags.dryRun: // which that one does not know of
 		o.Command = r.sameCommand(nil)
 	case len(o.Retry()) > 0:
-		o.Command = r.retryCommand()
+		o.Command, o.Replay = r.retryCommand(), true
+		if r.refs.dest.Scheme == ref.File {
+			o.Directory = absolute(r.dirs.to)
+		}
 	}
 }
 

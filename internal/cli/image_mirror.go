@@ -124,7 +124,8 @@ func (a *App) runImageMirror(ctx context.Context, g *globalFlags, f *imageMirror
 	if err != nil {
 		return err
 	}
-	err = s.copy(ctx, wishes, mirror.CopyOptions{
+	retry := f.retry(args, filter)
+	result, err := s.copyAll(ctx, wishes, mirror.CopyOptions{
 		Plan: mirror.PlanOptions{
 			Filter: filter, Single: f.keepListSet && !f.keepList, OrSingle: !f.keepListSet && !filter.All(), SkipMissing: f.skipMissing,
 			Force: f.force, ContinueOnError: f.continueOnError, NoSignatures: f.noSignatures,
@@ -132,6 +133,7 @@ func (a *App) runImageMirror(ctx context.Context, g *globalFlags, f *imageMirror
 		Engine: engine.Options{SkipMount: f.skipMount},
 		DryRun: f.dryRun,
 	})
+	s.tellRetried(retry, list, result, err)
 	if err != nil || f.dryRun {
 		return nameSource(list, err)
 	}

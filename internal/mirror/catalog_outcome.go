@@ -36,6 +36,10 @@ type CatalogOutcome struct {
 	Hint string `json:"hint,omitempty"`
 	// Command is what tries again what is missing, "" where nothing has to be.
 	Command string `json:"retry,omitempty"`
+	// Replay says that the mapping file beside the report is all that Command needs.
+	Replay bool `json:"replay,omitempty"`
+	// Directory is where destinations on disk are, from the root on.
+	Directory string `json:"directory,omitempty"`
 	// Missing are the images that are not there, and signatures of images.
 	Missing []MissingImage `json:"missing"`
 	// Documents are those of the catalog that could not be read: the images that
@@ -201,32 +205,39 @@ func (f *fates) of(source ref.Ref, n catalog.Name) (MissingImage, bool) {
 	if m.Image == "" {
 		m.Image = n.Source.String()
 	}
-	gone := f.gone[source.String()]
-	if f.done[source] {
-		gone = f.partly[source.String()]
-	}
-	switch err := f.failed[source]; {
-	case err != nil:
-		m.Why, m.err = whyOf(err), err
-	case gone != "":
-		m.Why, m.Gone = gone, true
-	case f.done[source]:
+	if f.done[source] && f.failed[source] == nil && f.partly[source.String()] == "" {
 		return m, false
-	case f.refused[source] != nil:
-		m.NotTried, m.err = true, f.refused[source]
-		m.Why = "it was not tried: " + whyOf(m.err)
-	default:
+	}
+	if !f.judge(&m, source) {
 		m.NotTried, m.err = true, f.rest
 		m.Why = "it was not tried, because the run ended before"
 		if f.rest != nil {
 			m.Why += ": " + inOneLine(f.rest)
 		}
 	}
-	m.Refused = f.refused[source] != nil
-	if !m.NotTried {
-		_, m.Refused = errors.AsType[*remote.PushError](m.err)
-	}
 	return m, true
+}
+
+// judge says why an image with that source is not there. It returns false, and
+// changes nothing, where the run did not come to it.
+func (f *fates) judge(m *MissingImage, source ref.Ref) bool {
+	gone := f.gone[source.String()]
+	if f.done[source] {
+		gone = f.partly[source.String()]
+	}
+	switch err := f.failed[source]; {
+	case err != nil:
+		_, refused := errors.AsType[*remote.PushError](err)
+		m.Why, m.err, m.Refused = whyOf(err), err, refused
+	case gone != "":
+		m.Why, m.Gone = gone, true
+	case f.refused[source] != nil:
+		m.NotTried, m.Refused, m.err = true, true, f.refused[source]
+		m.Why = "it was not tried: " + whyOf(m.err)
+	default:
+		return false
+	}
+	return true
 }
 
 // whyOf is an error without the name of the image, which is told beside it.
@@ -246,6 +257,10 @@ func (o *CatalogOutcome) Retry() []byte {
 	if o.Renames() {
 		return nil
 	}
+	return o.lines()
+}
+
+func (o *CatalogOutcome) lines() []byte {
 	var lines []string
 	for _, m := range o.Missing {
 		if !m.Gone && m.Source != "" {
