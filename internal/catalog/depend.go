@@ -12,23 +12,40 @@ import (
 type lack struct {
 	by *Bundle
 	need
+	// standard is a package that was added and lacks its default channel, without
+	// which OLM takes no package; there is no need then.
+	standard *shelf
 }
 
 // depend sees to it that what kept bundles need is kept too: it is an error, or
-// added, again and again until nothing is missing. Each round adds a bundle or gives a
-// need up, so that comes to an end.
+// added.
+//
+// Of all choices the first that works is made, see search. Where none does, the
+// first choices are made all the same: they tell what is wrong, or what is not
+// met is allowed not to be.
 func (s *selector) depend() error {
+	if s.options.WithDependencies && s.hopeful() && s.search(nil) {
+		return nil
+	}
+	return s.settle()
+}
+
+// hopeful reports whether nothing that is wanted needs what cannot be had.
+func (s *selector) hopeful() bool {
+	return len(s.lacks()) == 0 || !slices.ContainsFunc(s.keptFacts().list, func(f *facts) bool { return !s.viable(f) })
+}
+
+// settle makes first choices, again and again until nothing is missing. Each
+// round adds a bundle or gives a need up, so that comes to an end.
+func (s *selector) settle() error {
 	for {
 		lacks := s.lacks()
 		if len(lacks) == 0 {
 			return nil
 		}
-		// A package has to be in a certain version: it is chosen before others are
-		// looked for that offer an API.
-		slices.SortStableFunc(lacks, func(a, b lack) int { return cmp.Compare(b.pkg, a.pkg) })
 		var errs []error
 		for _, l := range lacks {
-			if len(l.unmet(s.meter())) > 0 { // by what was added just now
+			if !s.met(l.need, s.keptFacts()) { // by what was added just now
 				errs = append(errs, s.allow(l, s.resolve(l)))
 			}
 		}
@@ -38,22 +55,22 @@ func (s *selector) depend() error {
 	}
 }
 
-// lacks returns what is missing, each need once.
+// lacks returns what is missing, each need once. A package has to be in a
+// certain version: it is chosen before others are looked for that offer an API.
 func (s *selector) lacks() []lack {
-	met := s.meter()
+	kept := s.keptFacts()
 	var out []lack
 	told := map[string]bool{}
-	for _, f := range s.keptFacts() {
+	for _, f := range kept.list {
 		s.noteUnclear(f)
 		for _, n := range f.needs {
-			for _, part := range n.unmet(met) {
-				if text := part.String(); !told[text] && !s.allowed[text] {
-					told[text] = true
-					out = append(out, lack{f.bundle, part})
-				}
+			if text := n.String(); !told[text] && !s.allowed[text] && !s.met(n, kept) {
+				told[text] = true
+				out = append(out, lack{by: f.bundle, need: n})
 			}
 		}
 	}
+	slices.SortStableFunc(out, func(a, b lack) int { return cmp.Compare(b.pkg, a.pkg) })
 	return out
 }
 
@@ -67,12 +84,9 @@ func (s *selector) allow(l lack, err error) error {
 	return nil
 }
 
-// meter tells whether one of the bundles that are kept now meets a need.
-func (s *selector) meter() func(need) bool {
-	kept := s.keptFacts()
-	return func(n need) bool {
-		return slices.ContainsFunc(kept, func(f *facts) bool { return f.meets(n) })
-	}
+// met reports whether one of the bundles that are kept meets a need.
+func (s *selector) met(n need, kept *keptFacts) bool {
+	return slices.ContainsFunc(s.providers(n), func(f *facts) bool { return kept.has[f] })
 }
 
 func (s *selector) noteUnclear(f *facts) {
@@ -84,9 +98,14 @@ func (s *selector) noteUnclear(f *facts) {
 	}
 }
 
-// keptFacts returns the facts of the kept bundles, by package and name.
-func (s *selector) keptFacts() []*facts {
-	var out []*facts
+// keptFacts are the facts of the kept bundles, by package and name.
+type keptFacts struct {
+	list []*facts
+	has  map[*facts]bool
+}
+
+func (s *selector) keptFacts() *keptFacts {
+	out := &keptFacts{has: map[*facts]bool{}}
 	for _, pkg := range slices.Sorted(maps.Keys(s.picked)) {
 		names := map[string]bool{}
 		for _, c := range s.picked[pkg].channels {
@@ -94,7 +113,8 @@ func (s *selector) keptFacts() []*facts {
 		}
 		for _, name := range slices.Sorted(maps.Keys(names)) {
 			if b := s.picked[pkg].bundles[name]; b != nil {
-				out = append(out, s.factsOf(b))
+				f := s.factsOf(b)
+				out.list, out.has[f] = append(out.list, f), true
 			}
 		}
 	}
@@ -115,11 +135,27 @@ func (s *selector) resolve(l lack) error {
 	offers := s.offers(l.need)
 	switch {
 	case len(offers) == 0:
-		return selectError{ErrUnmet, fmt.Sprintf("package %s: bundle %s needs %s, which the catalog does not have%s", l.by.Package, l.by.Name, l.need, s.instead(l.need))}
+		return selectError{ErrUnmet, fmt.Sprintf("package %s: bundle %s needs %s, which the catalog does not have%s%s", l.by.Package, l.by.Name, l.need, s.instead(l.need), s.noOther(l.by))}
 	case !s.options.WithDependencies:
 		return selectError{ErrDependency, fmt.Sprintf("package %s: bundle %s needs %s, which is not among what is wanted; in the catalog %s", l.by.Package, l.by.Name, l.need, offeredBy(offers))}
 	}
-	return s.add(offers[0], l)
+	return s.add(offers[max(0, slices.IndexFunc(offers, func(o offer) bool { return s.viable(o.bundle) }))], l)
+}
+
+// noOther says how a bundle that cannot be had would have come in, if the user
+// does not want it, and that nothing else does.
+func (s *selector) noOther(b *Bundle) string {
+	why, others := "it would come along with what other bundles need", "no other choice will do"
+	switch by := s.picked[b.Package].neededBy; {
+	case by != "":
+		why = fmt.Sprintf("the package would be added because bundle %s needs it", by)
+	case s.steps == 0:
+		return ""
+	}
+	if s.steps > maxSteps {
+		others = fmt.Sprintf("of the other choices the first %d will not do either", maxSteps)
+	}
+	return fmt.Sprintf("; %s, and %s", why, others)
 }
 
 // instead says what there is of a package that has no fitting version.
@@ -135,7 +171,9 @@ type offer struct {
 	*shelf
 	graph  *upgrades
 	bundle *facts
-	class  int // the lower the better
+	// The lower the better: which alternative of a need it is, and its place in
+	// the package.
+	alternative, class int
 }
 
 // The classes of offers. Heads are what OLM installs when it is left to itself.
@@ -146,47 +184,18 @@ const (
 	inOther
 )
 
-// offers returns the bundles that meet a need, the best first. Of alternatives
-// it is those of the first that the catalog has all of; of several needs those
-// of the first, since the others are missing in the next round.
+// offers returns the bundles that meet a need, the best first: of alternatives
+// those of the first.
 func (s *selector) offers(n need) []offer {
-	switch {
-	case n.any != nil:
-		for _, part := range n.any {
-			if o := s.offers(part); len(o) > 0 {
-				return o
-			}
-		}
-		return nil
-	case n.all != nil:
-		return s.offersOfAll(n.all)
+	packages := map[string]bool{}
+	for _, f := range s.providers(n) {
+		packages[f.bundle.Package] = true
 	}
 	var out []offer
-	for _, name := range s.shelves.names() {
-		if n.pkg == "" || n.pkg == name {
-			out = append(out, s.offersOf(name, n)...)
-		}
+	for _, name := range slices.Sorted(maps.Keys(packages)) {
+		out = append(out, s.offersOf(name, n)...)
 	}
 	slices.SortStableFunc(out, s.compare)
-	return out
-}
-
-// offersOfAll returns what meets the first need that is not met, if the catalog
-// has something for each.
-func (s *selector) offersOfAll(needs []need) []offer {
-	met := s.meter()
-	var out []offer
-	for _, n := range needs {
-		for _, m := range n.unmet(met) {
-			found := s.offers(m)
-			if len(found) == 0 {
-				return nil
-			}
-			if out == nil {
-				out = found
-			}
-		}
-	}
 	return out
 }
 
@@ -207,7 +216,8 @@ func (s *selector) offersOf(name string, n need) []offer {
 			if b == nil || !s.factsOf(b).meets(n) {
 				continue
 			}
-			out = append(out, offer{shelf, g, s.factsOf(b), s.class(shelf, g, entry)})
+			f := s.factsOf(b)
+			out = append(out, offer{shelf, g, f, f.alternative(n), s.class(shelf, g, entry)})
 		}
 	}
 	return out
@@ -234,10 +244,11 @@ func (s *selector) defaultOf(shelf *shelf) string {
 	return shelf.packages[0].DefaultChannel
 }
 
-// compare orders offers: packages that are kept anyway, heads, the newest
+// compare orders offers: alternatives, packages that are kept anyway, heads, the newest
 // version. Names decide last, so that the same catalog gives the same result.
 func (s *selector) compare(a, b offer) int {
 	return cmp.Or(
+		cmp.Compare(a.alternative, b.alternative),
 		cmp.Compare(s.distanceOf(a), s.distanceOf(b)),
 		cmp.Compare(a.class, b.class),
 		cmp.Compare(a.shelf.name, b.shelf.name),
@@ -254,28 +265,14 @@ func (s *selector) distanceOf(o offer) int {
 	return 1
 }
 
-// add keeps the bundle of an offer.
+// add keeps the bundle of an offer, and with a package that is new the head of
+// the default channel.
 func (s *selector) add(o offer, l lack) error {
-	c, name := s.picked[o.shelf.name], o.bundle.bundle.Name
-	if c == nil {
-		return s.addPackage(o, l)
+	isNew := s.picked[o.shelf.name] == nil
+	if err := s.keep(o, l); err != nil || !isNew {
+		return err
 	}
-	s.notes = append(s.notes, fmt.Sprintf("package %s: %s of channel %s is added, because bundle %s needs %s", c.name, name, o.graph.Name, l.by.Name, l.need))
-	c.add(o.graph, name)
-	if !c.channels[o.graph.Name].kept()[name] {
-		return selectError{ErrBroken, fmt.Sprintf("package %s: bundle %s, which %s needs, cannot be added: no upgrades of channel %s lead to it", c.name, name, l.by.Name, o.graph.Name)}
-	}
-	return nil
-}
-
-// addPackage keeps the bundle of an offer, and with it the head of the default
-// channel, because OLM takes no package without that channel.
-func (s *selector) addPackage(o offer, l lack) error {
-	c := &choices{shelf: o.shelf, channels: map[string]*choice{}, neededBy: l.by.Name}
-	s.picked[o.shelf.name] = c
-	s.notes = append(s.notes, fmt.Sprintf("package %s is added, because bundle %s needs %s", c.name, l.by.Name, l.need))
-	c.add(o.graph, o.bundle.bundle.Name)
-	channel := s.defaultOf(o.shelf)
+	c, channel := s.picked[o.shelf.name], s.defaultOf(o.shelf)
 	if channel == "" || c.channels[channel] != nil {
 		return nil // what is wrong is told at the end
 	}
@@ -284,6 +281,23 @@ func (s *selector) addPackage(o offer, l lack) error {
 		return err
 	}
 	c.add(g, g.head())
+	return nil
+}
+
+// keep keeps the bundle of an offer and nothing else.
+func (s *selector) keep(o offer, l lack) error {
+	c, name := s.picked[o.shelf.name], o.bundle.bundle.Name
+	if c == nil {
+		c = &choices{shelf: o.shelf, channels: map[string]*choice{}, neededBy: l.by.Name}
+		s.picked[o.shelf.name] = c
+		s.notes = append(s.notes, fmt.Sprintf("package %s is added, because bundle %s needs %s", c.name, l.by.Name, l.need))
+	} else if l.standard == nil {
+		s.notes = append(s.notes, fmt.Sprintf("package %s: %s of channel %s is added, because bundle %s needs %s", c.name, name, o.graph.Name, l.by.Name, l.need))
+	}
+	c.add(o.graph, name)
+	if !c.channels[o.graph.Name].kept()[name] {
+		return selectError{ErrBroken, fmt.Sprintf("package %s: bundle %s, which %s needs, cannot be added: no upgrades of channel %s lead to it", c.name, name, l.by.Name, o.graph.Name)}
+	}
 	return nil
 }
 

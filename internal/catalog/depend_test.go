@@ -21,10 +21,13 @@ func constraint(value string) string {
 }
 
 const (
-	anyOf    = `"any":{"constraints":[{"package":{"packageName":"none","versionRange":">=1.0.0"}},{"package":{"packageName":"lib","versionRange":"<2.0.0"}}]}`
-	allOf    = `"all":{"constraints":[{"gvk":{"group":"g.io","version":"v1","kind":"One"}},{"package":{"packageName":"lib","versionRange":">=3.0.0"}}]}`
+	anyOf = `"any":{"constraints":[{"package":{"packageName":"none","versionRange":">=1.0.0"}},{"package":{"packageName":"lib","versionRange":"<2.0.0"}}]}`
+	allOf = `"all":{"constraints":[{"gvk":{"group":"g.io","version":"v1","kind":"One"}},{"package":{"packageName":"lib","versionRange":">=3.0.0"}}]}`
+	// OLM asks one bundle for all of it.
+	allOfTwo = `"all":{"constraints":[{"package":{"packageName":"two"}},{"package":{"packageName":"lib"}}]}`
+	allNot   = `"all":{"constraints":[{"package":{"packageName":"lib","versionRange":">=1.0.0"}},{"not":{"constraints":[{"gvk":{"group":"g.io","version":"v1","kind":"One"}}]}}]}`
 	anyAll   = `"any":{"constraints":[{"all":{"constraints":[{"package":{"packageName":"lib","versionRange":"<2.0.0"}},{"package":{"packageName":"none"}}]}},{"package":{"packageName":"other-lib"}}]}`
-	allCel   = `"all":{"constraints":[{"cel":{"rule":"true"}},{"any":{"constraints":[{"all":{"constraints":[{"cel":{"rule":"true"}},{"package":{"packageName":"none"}}]}}]}},{"package":{"packageName":"lib","versionRange":"<2.0.0"}}]}`
+	allCel   = `"all":{"constraints":[{"cel":{"rule":"true"}},{"not":{"constraints":[{"cel":{"rule":"true"}}]}},{"any":{"constraints":[{"all":{"constraints":[{"cel":{"rule":"true"}},{"package":{"packageName":"lib"}}]}}]}},{"package":{"packageName":"lib","versionRange":"<2.0.0"}}]}`
 	notThere = `"not":{"constraints":[{"package":{"packageName":"lib","versionRange":">=1.0.0"}}]}`
 )
 
@@ -41,6 +44,8 @@ var needing = []pkg{
 	{name: "app-not", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": constraint(notThere)}},
 	{name: "app-cel", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": constraint(`"cel":{"rule":"true"}`)}},
 	{name: "app-all-cel", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": constraint(allCel)}},
+	{name: "app-all-two", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": constraint(allOfTwo)}},
+	{name: "app-all-not", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": constraint(allNot)}},
 	{name: "app-any-all", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": constraint(anyAll)}},
 	{name: "app-deep", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": constraint(strings.Repeat(`"all":{"constraints":[{`, 65) + `"package":{"packageName":"none"}` + strings.Repeat(`}]}`, 65))}},
 	{name: "app-range", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": needsPackage("lib", "newest")}},
@@ -66,13 +71,16 @@ func TestDependencies(t *testing.T) {
 		{"app-chain", "! in the catalog two has it (two.v1.0.0 in channel t)", "app-chain[s*: 1] lib[s*: 3] two[s*: 2; t: 1]"},
 		{"app-any", "! needs one of: package none in a version >=1.0.0; package lib in a version <2.0.0", "app-any[s*: 1] lib[old: 1; s*: 3]"},
 		{"app-any lib:old lib:s", "app-any[s*: 1] lib[old: 1; s*: 3]", "app-any[s*: 1] lib[old: 1; s*: 3]"},
-		{"app-all", "! needs package lib in a version >=3.0.0", "app-all[s*: 1] lib[s*: 3]"},
+		{"app-all", "! needs one bundle with all of: the API One.v1.g.io; package lib in a version >=3.0.0, which is not among", "app-all[s*: 1] lib[s*: 3]"},
+		{"app-all lib:old lib:s:2.5.0 other-lib", "! needs one bundle with all of", "app-all[s*: 1] lib[old: 1; s*: 3 2.5] other-lib[s*: 1]"},
+		{"app-all-two two lib", "! needs one bundle with all of: package two; package lib, which the catalog does not have", "! which the catalog does not have"},
+		{"app-all-not", "! with all of: package lib in a version >=1.0.0; (a bundle with none of: the API One.v1.g.io), which is not among", "app-all-not[s*: 1] lib[s*: 2.5]"},
 		{"app-not", "app-not[s*: 1]", "app-not[s*: 1]"},
 		{"app-cel", "app-cel[s*: 1]", "app-cel[s*: 1]"},
 		// An alternative of which the catalog has but a part is none.
 		{"app-any-all", "! in the catalog other-lib has it", "app-any-all[s*: 1] other-lib[s*: 1]"},
 		// What is clear counts, beside what is not.
-		{"app-all-cel", "! needs package lib in a version <2.0.0", "app-all-cel[s*: 1] lib[old: 1; s*: 3]"},
+		{"app-all-cel", "! package lib in a version <2.0.0, which is not among what is wanted", "app-all-cel[s*: 1] lib[old: 1; s*: 3]"},
 		{"app-range", "app-range[s*: 1]", "app-range[s*: 1]"},
 		{"app-none", "! needs package lib in a version >9.0.0, which the catalog does not have; it has 1.0.0, 2.5.0, 3.0.0", "! which the catalog does not have"},
 		{"app-no-api", "! package app-no-api: bundle app-no-api.v1.0.0 needs the API None.v1.g.io, which the catalog does not have", "! which the catalog does not have"},

@@ -51,34 +51,44 @@ func (s *selector) remainsOf(c *choices) (*remains, error) {
 	return r, errors.Join(errs...)
 }
 
-// check sees to it that a channel, as it will be, has one head, holds together
-// and has a bundle for each of its entries.
+// check sees to it that OLM will take a channel as it will be, and makes a note
+// of what only some of its versions take.
 func (s *selector) check(r *remains, c *choice) error {
+	g, err := r.reduced(c, r.entries[c.Name])
+	if err != nil {
+		return err
+	}
+	if left := g.cutOff(); len(left) > 0 {
+		s.notes = append(s.notes, fmt.Sprintf("package %s: channel %s is refused by opm since v1.58.0, as it is in the original: entries that are replaced are skipped too, which cuts off %s", r.name, c.Name, some(left)))
+	}
+	return nil
+}
+
+// reduced returns a channel as it will be. It is an error if it has no head,
+// does not hold together or has no bundle for one of its entries.
+func (s *shelf) reduced(c *choice, kept map[string]bool) (*upgrades, error) {
 	reduced := &Channel{Meta: c.Meta}
 	var missing []string
 	for _, e := range c.Entries {
-		if !r.entries[c.Name][e.Name] {
+		if !kept[e.Name] {
 			continue
 		}
 		reduced.Entries = append(reduced.Entries, e)
-		if r.shelf.bundles[e.Name] == nil {
+		if s.bundles[e.Name] == nil {
 			missing = append(missing, e.Name)
 		}
 	}
 	if len(missing) > 0 {
-		return selectError{ErrBroken, fmt.Sprintf("package %s: channel %s has entries that the catalog has no bundle for: %s", r.name, c.Name, some(missing))}
+		return nil, selectError{ErrBroken, fmt.Sprintf("package %s: channel %s has entries that the catalog has no bundle for: %s", s.name, c.Name, some(missing))}
 	}
 	g, err := newUpgrades(reduced)
 	if err == nil && len(g.stranded()) > 0 {
 		err = fmt.Errorf("no upgrades lead from its head %s to %s", g.head(), some(g.stranded()))
 	}
 	if err != nil {
-		return selectError{ErrBroken, fmt.Sprintf("package %s: channel %s cannot be used: %v", r.name, c.Name, err)}
+		return nil, selectError{ErrBroken, fmt.Sprintf("package %s: channel %s cannot be used: %v", s.name, c.Name, err)}
 	}
-	if left := g.cutOff(); len(left) > 0 {
-		s.notes = append(s.notes, fmt.Sprintf("package %s: channel %s is refused by opm since v1.58.0, as it is in the original: entries that are replaced are skipped too, which cuts off %s", r.name, c.Name, some(left)))
-	}
-	return nil
+	return g, nil
 }
 
 // checkDefault settles the default channel, which has to be one of those kept.

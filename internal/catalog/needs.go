@@ -2,7 +2,9 @@ package catalog
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/blang/semver/v4"
@@ -18,14 +20,16 @@ type gvk struct {
 // String returns the API as people write it.
 func (g gvk) String() string { return g.Kind + "." + g.Version + "." + g.Group }
 
-// need is something that a bundle requires: a package, an API, all or one of
-// several needs. The zero need is met by anything.
+// need is something that a bundle requires: that there is one bundle which is of
+// a package, has an API, or answers to all, one or none of several needs at
+// once, as OLM takes it. The zero need is met by any bundle.
 type need struct {
-	pkg      string
-	versions string // of the package, as written
-	inRange  semver.Range
-	api      gvk
-	all, any []need
+	pkg           string
+	versions      string // of the package, as written
+	inRange       semver.Range
+	api           gvk
+	all, any, not []need
+	unclear       bool // what is needed cannot be told here
 }
 
 // String names the need, for messages.
@@ -37,19 +41,40 @@ func (n need) String() string {
 		return "package " + n.pkg
 	case n.api != gvk{}:
 		return "the API " + n.api.String()
+	case n.all != nil:
+		return "one bundle with all of: " + joined(n.all)
 	case n.any != nil:
 		return "one of: " + joined(n.any)
+	case n.not != nil:
+		return "a bundle with none of: " + joined(n.not)
+	case n.unclear:
+		return "what cannot be checked here"
 	}
-	return joined(n.all)
+	return "any bundle"
 }
 
 func joined(needs []need) string {
 	var out []string
 	for _, n := range needs {
-		out = append(out, n.String())
+		text := n.String()
+		if n.all != nil || n.any != nil || n.not != nil {
+			text = "(" + text + ")"
+		}
+		out = append(out, text)
 	}
 	return strings.Join(out, "; ")
 }
+
+// answer is whether a bundle is what is needed.
+type answer int
+
+// The answers, in this order: the answer to all of several needs is the
+// least, to one of them the greatest.
+const (
+	no answer = iota
+	maybe
+	yes
+)
 
 // facts are what a bundle offers and needs.
 type facts struct {
@@ -61,12 +86,53 @@ type facts struct {
 	unclear []string // what it needs in a form that cannot be checked here
 }
 
-// meets reports whether one bundle meets a need for a package or an API.
-func (f *facts) meets(n need) bool {
-	if n.pkg != "" {
-		return f.bundle.Package == n.pkg && (n.inRange == nil || f.valid && n.inRange(f.version))
+// meets reports whether a bundle is what is needed, as far as that can be told.
+func (f *facts) meets(n need) bool { return f.answer(n) != no }
+
+func (f *facts) answer(n need) answer {
+	switch {
+	case n.pkg != "":
+		return certain(f.bundle.Package == n.pkg && (n.inRange == nil || f.valid && n.inRange(f.version)))
+	case n.api != gvk{}:
+		return certain(f.apis[n.api])
+	case n.all != nil:
+		return f.least(n.all)
+	case n.any != nil:
+		return f.greatest(n.any)
+	case n.not != nil:
+		return yes - f.greatest(n.not)
+	case n.unclear:
+		return maybe
 	}
-	return f.apis[n.api]
+	return yes
+}
+
+// alternative returns which of alternatives the bundle is, counted from 0.
+func (f *facts) alternative(n need) int {
+	return max(0, slices.IndexFunc(n.any, f.meets))
+}
+
+func certain(met bool) answer {
+	if met {
+		return yes
+	}
+	return no
+}
+
+func (f *facts) least(needs []need) answer {
+	out := yes
+	for _, n := range needs {
+		out = min(out, f.answer(n))
+	}
+	return out
+}
+
+func (f *facts) greatest(needs []need) answer {
+	out := no
+	for _, n := range needs {
+		out = max(out, f.answer(n))
+	}
+	return out
 }
 
 // newFacts reads the properties of a bundle.
@@ -94,7 +160,7 @@ func (f *facts) property(p Property) error {
 	case PropertyPackageRequired:
 		n, err = packageNeed(p.Value)
 	case PropertyGVKRequired:
-		err = json.Unmarshal(p.Value, &n.api)
+		n, err = apiNeed(p.Value)
 	case PropertyConstraint:
 		n, err = constraintNeed(p.Value, 0)
 	default:
@@ -107,7 +173,7 @@ func (f *facts) property(p Property) error {
 func packageNeed(value []byte) (need, error) {
 	var p struct{ PackageName, VersionRange string }
 	if err := json.Unmarshal(value, &p); err != nil {
-		return need{}, err
+		return need{unclear: true}, err
 	}
 	n := need{pkg: p.PackageName, versions: p.VersionRange}
 	if n.versions == "" {
@@ -115,12 +181,21 @@ func packageNeed(value []byte) (need, error) {
 	}
 	var err error
 	if n.inRange, err = semver.ParseRange(n.versions); err != nil {
-		return need{}, fmt.Errorf("the range of versions %q: %w", n.versions, err)
+		return need{unclear: true}, fmt.Errorf("the range of versions %q: %w", n.versions, err)
 	}
 	return n, nil
 }
 
-// maxConstraintDepth bounds constraints within constraints, as OLM does.
+func apiNeed(value []byte) (need, error) {
+	var n need
+	if err := json.Unmarshal(value, &n.api); err != nil {
+		return need{unclear: true}, err
+	}
+	return n, nil
+}
+
+// maxConstraintDepth bounds constraints within constraints. OLM bounds the bytes
+// of a constraint instead; none is made that deep.
 const maxConstraintDepth = 64
 
 // constraint is the value of an olm.constraint.
@@ -129,7 +204,7 @@ type constraint struct {
 	GVK     *gvk            `json:"gvk"`
 	All     *constraints    `json:"all"`
 	Any     *constraints    `json:"any"`
-	Not     json.RawMessage `json:"not"`
+	Not     *constraints    `json:"not"`
 	CEL     json.RawMessage `json:"cel"`
 }
 
@@ -137,37 +212,33 @@ type constraints struct {
 	Constraints []json.RawMessage `json:"constraints"`
 }
 
-// constraintNeed reads a constraint. What must not be there is a matter of the
-// cluster and not of the catalog, so not is always met. Expressions in CEL
-// cannot be checked here. With an error it returns what is needed in any case:
-// of several needs those that are clear, of alternatives none.
+// constraintNeed reads a constraint. Expressions in CEL cannot be checked here.
+// With an error it returns what is needed as far as it is clear.
 func constraintNeed(value []byte, depth int) (need, error) {
 	var c constraint
 	if err := json.Unmarshal(value, &c); err != nil {
-		return need{}, err
+		return need{unclear: true}, err
 	}
 	switch {
 	case depth > maxConstraintDepth:
-		return need{}, fmt.Errorf("constraints are nested more than %d deep", maxConstraintDepth)
-	case c.Package != nil:
-		return packageNeed(c.Package)
+		return need{unclear: true}, fmt.Errorf("constraints are nested more than %d deep", maxConstraintDepth)
 	case c.GVK != nil:
 		return need{api: *c.GVK}, nil
+	case c.Package != nil:
+		return packageNeed(c.Package)
 	case c.All != nil:
 		parts, err := c.All.needs(depth)
 		return need{all: parts}, err
 	case c.Any != nil:
 		parts, err := c.Any.needs(depth)
-		if err != nil {
-			return need{}, err
-		}
-		return need{any: parts}, nil
-	case c.CEL != nil:
-		return need{}, fmt.Errorf("an expression in CEL cannot be checked without a cluster")
+		return need{any: parts}, err
 	case c.Not != nil:
-		return need{}, nil
+		parts, err := c.Not.needs(depth)
+		return need{not: parts}, err
+	case c.CEL != nil:
+		return need{unclear: true}, errors.New("an expression in CEL cannot be checked without a cluster")
 	}
-	return need{}, fmt.Errorf("it is of a kind that is not known")
+	return need{unclear: true}, errors.New("it is of a kind that is not known")
 }
 
 // needs reads all constraints, and returns the first error.
@@ -182,27 +253,4 @@ func (c *constraints) needs(depth int) ([]need, error) {
 		out = append(out, n)
 	}
 	return out, unclear
-}
-
-// unmet returns the parts of a need that nothing meets. Of alternatives none or
-// all are missing.
-func (n need) unmet(met func(need) bool) []need {
-	switch {
-	case n.all != nil:
-		var out []need
-		for _, part := range n.all {
-			out = append(out, part.unmet(met)...)
-		}
-		return out
-	case n.any != nil:
-		for _, part := range n.any {
-			if len(part.unmet(met)) == 0 {
-				return nil
-			}
-		}
-		return []need{n}
-	case n.pkg == "" && n.api == gvk{}, met(n):
-		return nil
-	}
-	return []need{n}
 }

@@ -106,6 +106,7 @@ type selector struct {
 	facts   map[*Bundle]*facts
 	allowed map[string]bool // needs that need not be met
 	notes   []string
+	supply
 }
 
 // Select returns the part of a catalog that is wanted, with everything that
