@@ -238,10 +238,11 @@ func (s *selector) class(shelf *shelf, g *upgrades, entry string) int {
 
 // defaultOf returns the default channel that a package will have.
 func (s *selector) defaultOf(shelf *shelf) string {
-	if chosen := s.options.DefaultChannels[shelf.name]; chosen != "" {
-		return chosen
+	var instead string
+	if c := s.picked[shelf.name]; c != nil {
+		instead = c.standard
 	}
-	return shelf.packages[0].DefaultChannel
+	return cmp.Or(s.options.DefaultChannels[shelf.name], instead, shelf.packages[0].DefaultChannel)
 }
 
 // compare orders offers: alternatives, packages that are kept anyway, heads, the newest

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ func (s *selector) remainsOf(c *choices) (*remains, error) {
 		errs = append(errs, s.check(r, c.channels[name]))
 		maps.Copy(r.bundles, r.entries[name])
 	}
-	r.defaultChannel = s.options.DefaultChannels[c.name]
+	r.defaultChannel = cmp.Or(s.options.DefaultChannels[c.name], c.standard)
 	errs = append(errs, r.checkDefault())
 	return r, errors.Join(errs...)
 }

@@ -95,6 +95,7 @@ type choices struct {
 	*shelf
 	channels map[string]*choice
 	neededBy string
+	standard string // takes the place of the default channel, "" where nothing does
 }
 
 // selector makes a selection.
@@ -179,10 +180,36 @@ func (s *selector) pickOthers(every []Wanted, named map[string][]Wanted) error {
 			without = append(without, name)
 			continue
 		}
+		if err == nil {
+			s.replaceDefault(s.picked[name], every[0].versions())
+		}
 		errs = append(errs, err)
 	}
 	errs = append(errs, s.leaveOut(without, others, every[0].versions()))
 	return errors.Join(errs...)
+}
+
+// replaceDefault gives a package another default channel where its own has
+// nothing of what is wanted of every package: nobody can name one for each. It is
+// the one with the newest version.
+func (s *selector) replaceDefault(c *choices, versions string) {
+	own := c.packages[0].DefaultChannel
+	if s.options.DefaultChannels[c.name] != "" || c.channels[own] != nil || !slices.Contains(c.channelNames(), own) {
+		return
+	}
+	var newest *facts
+	for _, name := range slices.Sorted(maps.Keys(c.channels)) {
+		found := c.channels[name]
+		kept := found.kept()
+		for _, entry := range found.inOrder() {
+			b := c.bundles[entry]
+			if b == nil || !kept[entry] || newest != nil && s.factsOf(b).version.LTE(newest.version) {
+				continue
+			}
+			newest, c.standard = s.factsOf(b), name
+		}
+	}
+	s.notes = append(s.notes, fmt.Sprintf("package %s: its default channel %s has no version %s; %s takes its place, unless another is named", c.name, own, versions, c.standard))
 }
 
 // leaveOut tells which of the other packages have none of the versions that are

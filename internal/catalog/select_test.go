@@ -309,6 +309,33 @@ func TestSelectEveryPackage(t *testing.T) {
 	checkSelection(t, "a[beta*: 6; old: 2; stable: 5] c[s*: 4]", s, err)
 }
 
+// Of every package a range can be wanted although the default channel of one
+// has nothing of it: the channel with the newest version takes its place.
+func TestSelectEveryPackageOtherDefault(t *testing.T) {
+	c := catalogOf(t, []pkg{
+		{name: "a", standard: "s", channels: []string{"s: 1", "t: 3>2 2", "u: 5>4 4", "v: 5"}},
+		{name: "b", standard: "s", channels: []string{"s: 3>2 2"}},
+	})
+	const note = "package a: its default channel s has no version 2.0.0..; u takes its place, unless another is named"
+	out, s, err := catalog.Select(c, wanted(t, "*::2.0.0.."), catalog.SelectOptions{})
+	checkSelection(t, "a[t: 3 2; u*: 5 4; v: 5] b[s*: 3 2]", s, err)
+	if err != nil || strings.Join(s.Notes, "\n") != note || since.olmTakes(out) != nil {
+		t.Errorf("%v, %q", err, s.Notes)
+	}
+	_, s, err = catalog.Select(c, wanted(t, "*::2.0.0.."), catalog.SelectOptions{DefaultChannels: map[string]string{"a": "t"}})
+	checkSelection(t, "a[t*: 3 2; u: 5 4; v: 5] b[s*: 3 2]", s, err)
+	if len(s.Notes) > 0 {
+		t.Errorf("%q", s.Notes)
+	}
+	// Of one that is named it is for the user to say.
+	_, s, err = catalog.Select(c, wanted(t, "*", "a::2.0.0.."), catalog.SelectOptions{})
+	checkSelection(t, "! package a: nothing is wanted of its default channel s", s, err)
+	// A catalog that has no such channel is broken as before.
+	c = catalogOf(t, []pkg{{name: "a", standard: "none", channels: []string{"t: 3>2 2"}}})
+	_, s, err = catalog.Select(c, wanted(t, "*::2.0.0.."), catalog.SelectOptions{})
+	checkSelection(t, "! package a: nothing is wanted of its default channel none", s, err)
+}
+
 // What is kept is as it was written, and what names what is gone is gone.
 func TestSelectDocuments(t *testing.T) {
 	a := plain[0]
