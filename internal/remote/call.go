@@ -199,7 +199,11 @@ func (h *host) sendTo(ctx context.Context, own *link, c call, target *url.URL) (
 	if err != nil || !challenged(resp) {
 		return resp, err
 	}
-	own.learn(parseChallenges(resp.Header))
+	said := parseChallenges(resp.Header)
+	own.learn(said)
+	if t.final(said, c.scope) {
+		return resp, nil
+	}
 	h.forget(t)
 	if c.stream != nil {
 		return resp, nil

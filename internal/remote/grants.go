@@ -16,7 +16,7 @@ type access struct {
 
 // grants reads what a token says that it grants (Docker Registry v2
 // authentication: token implementation). It is not verified and serves to
-// explain refusals only; ok is false for a token that is no such thing.
+// understand refusals only; ok is false for a token that is no such thing.
 func grants(token string) (list []access, ok bool) {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {
@@ -33,6 +33,41 @@ func grants(token string) (list []access, ok bool) {
 		return nil, false
 	}
 	return *claims.Access, true
+}
+
+// final reports whether there is no use in asking for another token after a
+// refusal: the registry says that this one grants too little, it says so itself,
+// and the service would be asked the same again.
+func (t *token) final(said []challenge, s scope) bool {
+	c, ok := choose(said)
+	if !ok || t == nil || c.params["error"] != "insufficient_scope" {
+		return false
+	}
+	return slices.Equal(tokenRequest{c: c, s: s}.scopes(), t.asked) && t.lacks()
+}
+
+// lacks reports whether a token says itself that it does not grant all that was
+// asked for.
+func (t *token) lacks() bool {
+	list, told := grants(strings.TrimPrefix(t.header, "Bearer "))
+	if !told {
+		return false
+	}
+	for _, asked := range t.asked {
+		name, actions := cutActions(asked)
+		have := []string{}
+		for _, a := range list {
+			if a.Type+":"+a.Name == name {
+				have = append(have, a.Actions...)
+			}
+		}
+		for action := range strings.SplitSeq(actions, ",") {
+			if !slices.Contains(have, action) && !slices.Contains(have, "*") {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // granted returns what the token to push to a repository grants there; told is

@@ -41,6 +41,7 @@ func (s scope) key() string { return strings.Join(s.want, " ") }
 type token struct {
 	header  string
 	expires time.Time
+	asked   []string // the scopes that the service was asked for; none without one
 }
 
 // authorization returns what a request says of the caller, nil for nothing.
@@ -66,8 +67,10 @@ func (h *host) authorization(ctx context.Context, l *link, s scope) (*token, err
 		if err := h.denials.find(s, cred); err != nil {
 			return nil, err
 		}
-		t, err := h.fetchToken(ctx, l, tokenRequest{c: c, s: s, cred: cred})
+		request := tokenRequest{c: c, s: s, cred: cred}
+		t, err := h.fetchToken(ctx, l, request)
 		if err == nil {
+			t.asked = request.scopes()
 			h.keep(s, t)
 		}
 		h.denials.learn(s, cred, err)
