@@ -253,6 +253,12 @@ func lookedUp(err error) bool {
 	return ok && (e.Op == mirror.OpReadImage || e.Op == mirror.OpReadCatalog) && oci.IsNotFound(err)
 }
 
+// lookedUpOnDisk is lookedUp in a directory, whose repositories can be listed.
+func lookedUpOnDisk(err error) bool {
+	e, ok := errors.AsType[*repo.Error](err)
+	return ok && lookedUp(err) && strings.HasPrefix(e.Ref, "file://")
+}
+
 // attachedFailed tells what is attached to an image from the image itself.
 func attachedFailed(err error) bool {
 	e, ok := errors.AsType[*repo.Error](err)
@@ -334,6 +340,7 @@ var hints = []hintRow{
 	{is(oci.ErrDenied), "the account may not do this there: check its rights on that repository"},
 	{releaseNotFound, "check the name and the tag of the release image: VERSION-ARCHITECTURE, as 4.14.3-x86_64"},
 	{on(repo.SideSource, is(oci.ErrBlobUnknown)), "the source has the image, but not all of its content: check it with airbridge store verify, or copy the image there anew"},
+	{lookedUpOnDisk, "check the name and the tag; store ls shows which repositories the directory has, image info file://REPOSITORY which tags"},
 	{lookedUp, "check the name and the tag; image info REPOSITORY shows what there is"},
 	{on(repo.SideSource, oci.IsNotFound), "check the name and the tag; --skip-missing goes on without images that no longer exist"},
 	{is(oci.ErrTooManyRequests), "the registry asks for fewer requests: lower --max-per-registry and run again"},

@@ -40,6 +40,7 @@ func TestHints(t *testing.T) {
 		"the signature stores' certificate":      &signature.UnreachableError{Stores: []signature.StoreError{{Store: "https://a", Err: x509.UnknownAuthorityError{}}}},
 		"add --insecure":                         errors.Join(errors.New("2 of 2 images failed"), summed{errors.New("the registry does not speak TLS")}),
 		"image info REPOSITORY shows":            &repo.Error{Op: mirror.OpReadCatalog, Side: repo.SideSource, Err: oci.ErrManifestUnknown},
+		"store ls shows":                         &repo.Error{Op: mirror.OpReadCatalog, Side: repo.SideSource, Ref: "file://local/index:v1", Err: oci.ErrManifestUnknown},
 		"choose another port with --addr":        &net.OpError{Op: "listen", Err: os.NewSyscallError("bind", syscall.EADDRINUSE)},
 		"check the name; a shell variable":       &fs.PathError{Op: "open", Path: "/media/disk", Err: fs.ErrNotExist},
 		"the work itself is done":                (&resultWriter{err: errors.New("broken pipe")}).failure(),
