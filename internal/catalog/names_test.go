@@ -306,6 +306,25 @@ func TestMovedNamesAreStable(t *testing.T) {
 	}
 }
 
+// What moves gets a name that registries take, or is told.
+func TestLongNamesThatCollide(t *testing.T) {
+	tag, other := ":"+strings.Repeat("t", 128)+"@", strings.Replace(etcd, "c030", "d030", 1)
+	names, _ := named(t, naming(rhIndex, "m.io/x", 2), "quay.io/a/b"+tag+etcd, "quay.io/a/b"+tag+other)
+	if len(names.Images) != 2 || len(names.Refused) > 0 {
+		t.Fatal(names.Images, names.Refused)
+	}
+	for _, n := range names.Images {
+		if err := oci.CheckTag(n.Destination.Tag); err != nil {
+			t.Error(err)
+		}
+	}
+	long := "a/" + strings.Repeat("b", 240) + ":v1"
+	names, _ = named(t, naming(rhIndex, "m.io/x", 2), "docker.io/"+long, "quay.io/"+long)
+	if len(names.Images) != 1 || len(names.Refused) != 1 || names.Refused[0].Image.Ref != "quay.io/"+long {
+		t.Error(names.Images, names.Refused)
+	}
+}
+
 func TestNamesRefused(t *testing.T) {
 	long := "quay.io/" + strings.Repeat("a", 240) + ":v1"
 	names, text := named(t, naming(rhIndex, "m.io/olm-mirror-with-a-name", 2), "quay.io/A/b:v1", "quay.io", "file://a/b:v1", long, apicast)

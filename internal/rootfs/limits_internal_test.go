@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/repo"
 )
@@ -79,6 +81,41 @@ func TestLongNames(t *testing.T) {
 			if ok && err != nil || !ok && !errors.Is(err, ErrLimit) {
 				t.Errorf("%d bytes: %v", len(name), err)
 			}
+		}
+	}
+}
+
+func TestManyLinks(t *testing.T) {
+	r := &Reader{limits: limits{files: 2}}
+	tr := &tree{r: r, links: map[string]link{}}
+	for i, ok := range []bool{true, true, false} {
+		err := tr.addLink(header{name: fmt.Sprint(i), link: symbolic, target: "x"})
+		if ok && err != nil || !ok && !errors.Is(err, ErrLimit) {
+			t.Error(i, err)
+		}
+	}
+}
+
+// A layer may not make us look back further than the memory for it goes.
+func TestZstdWindow(t *testing.T) {
+	for window, ok := range map[int]bool{maxWindow: true, 2 * maxWindow: false} {
+		var packed bytes.Buffer
+		z, err := zstd.NewWriter(&packed, zstd.WithWindowSize(window), zstd.WithEncoderConcurrency(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := tar.NewWriter(z)
+		_ = w.WriteHeader(&tar.Header{Name: "x", Typeflag: tar.TypeReg, Size: 3 << 20})
+		_, _ = w.Write(make([]byte, 3<<20))
+		if err := errors.Join(w.Close(), z.Close()); err != nil {
+			t.Fatal(err)
+		}
+		err = nil
+		for _, failed := range Entries(&packed, ArchiveLimits{1 << 30, 10}) {
+			err = errors.Join(err, failed)
+		}
+		if ok != (err == nil) {
+			t.Errorf("%d: %v", window, err)
 		}
 	}
 }

@@ -160,6 +160,12 @@ func TestExtract(t *testing.T) {
 			layer("1", "configs/a", "configs/hard => configs/a"), layer("2", "configs/a"),
 		}, map[string]string{"a": "2", "hard": "1"}, 3},
 		{"the last of two entries counts", "configs", [][]byte{layer("1", "configs/x -> a", "configs/x", "configs/x")}, map[string]string{"x": "1"}, 1},
+		{"a link to a hard link keeps it too", "configs", [][]byte{
+			layer("1", "configs/a", "configs/hard => configs/a", "configs/soft -> hard"), layer("2", "configs/a"),
+		}, map[string]string{"a": "2", "hard": "1", "soft": "1"}, 4},
+		{"what is removed stays so, whatever a layer between empties", "configs", [][]byte{
+			layer("1", "configs/b"), layer("2", "configs/b/.wh..wh..opq", "configs/b/x"), layer("3", "configs/.wh.b", "configs/c"),
+		}, map[string]string{"c": "3"}, 3},
 		{"links do not leave the image", "configs", [][]byte{
 			layer("1", "configs/x -> ../../../etc/hostname", "configs/y => ../../etc/hostname", "etc/hostname"),
 		}, map[string]string{"x": "1"}, 2},
@@ -277,6 +283,15 @@ func TestGlance(t *testing.T) {
 	r.Progress = func(d, t int64) { done, total = d, t }
 	if got, err := extract(t, r, "configs"); err != nil || got["a"] != "1" || done != total {
 		t.Error(got, err, done, total)
+	}
+}
+
+// Layers that only Windows has, elsewhere, are not asked for.
+func TestForeignLayer(t *testing.T) {
+	r, b := image(layer("1", "configs/a"), layer("2", "configs/b"))
+	r.Layers[1].MediaType = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+	if got, err := extract(t, r, "configs"); err != nil || len(got) != 1 || len(b.opened) != 1 {
+		t.Error(got, err, b.opened)
 	}
 }
 
