@@ -107,18 +107,28 @@ type keptFacts struct {
 func (s *selector) keptFacts() *keptFacts {
 	out := &keptFacts{has: map[*facts]bool{}}
 	for _, pkg := range slices.Sorted(maps.Keys(s.picked)) {
-		names := map[string]bool{}
-		for _, c := range s.picked[pkg].channels {
-			maps.Copy(names, c.kept())
-		}
-		for _, name := range slices.Sorted(maps.Keys(names)) {
-			if b := s.picked[pkg].bundles[name]; b != nil {
-				f := s.factsOf(b)
-				out.list, out.has[f] = append(out.list, f), true
-			}
+		for _, f := range s.keptOf(s.picked[pkg]) {
+			out.list, out.has[f] = append(out.list, f), true
 		}
 	}
 	return out
+}
+
+// keptOf returns the facts of the kept bundles of a package, by name.
+func (s *selector) keptOf(c *choices) []*facts {
+	if c.kept != nil {
+		return c.kept
+	}
+	names := map[string]bool{}
+	for _, channel := range c.channels {
+		maps.Copy(names, channel.kept())
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if b := c.bundles[name]; b != nil {
+			c.kept = append(c.kept, s.factsOf(b))
+		}
+	}
+	return c.kept
 }
 
 func (s *selector) factsOf(b *Bundle) *facts {
@@ -310,6 +320,7 @@ func (c *choices) add(g *upgrades, entry string) {
 		c.channels[g.Name] = found
 	}
 	found.targets[entry] = true
+	c.kept = nil
 }
 
 // offeredBy says which packages have what is missing.

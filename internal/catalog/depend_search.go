@@ -103,6 +103,7 @@ func (s *selector) mark(o offer) (undo func()) {
 	}
 	return func() {
 		s.notes = s.notes[:notes]
+		c.kept = nil
 		delete(c.channels, o.graph.Name)
 		if had {
 			c.channels[o.graph.Name] = before

@@ -39,16 +39,20 @@ func TestDependencyOtherChoices(t *testing.T) {
 		app("deep", needsPackage("b", "")),
 		{name: "lib", standard: "s", channels: []string{"s: 3>2 2>1 1"}, properties: map[string]string{"3": none, "2": needsPackage("b", "")}},
 		{name: "turned", standard: "s", channels: []string{"s: 3>2 2", "t: 1"}, properties: map[string]string{"3": none}},
-		{name: "torn", standard: "s", channels: []string{"s: 3>2 2>1 1"}, properties: map[string]string{"2": none, "1": api("olm.gvk", "End")}},
+		{name: "torn", standard: "s", channels: []string{"s: 3>2 2>1 1"}, properties: map[string]string{"2": none, "1": api("olm.gvk", "End") + "," + api("olm.gvk", "Far")}},
+		app("app-back", needsPackage("torn", "3.0.0")+","+needsPackage("back", "3.0.0")+","+api("olm.gvk.required", "Back")),
+		{name: "back", standard: "s", channels: []string{"s: 3>2 2>1 1"}, properties: map[string]string{"2": api("olm.gvk.required", "Far"), "1": api("olm.gvk", "Back")}},
+		app("zback", api("olm.gvk", "Back")),
 		{name: "zend", standard: "s", channels: []string{"s: 1"}, properties: map[string]string{"1": api("olm.gvk", "End")}},
 	}
 	for want, result := range map[string]string{
-		"app":                   "app[s*: 1] y[s*: 1]",                     // b has it too, and needs what is not there
-		"app-lib":               "app-lib[s*: 1] lib[s*: 1]",               // only the oldest can be had
-		"app-both":              "app-both[s*: 1] lib[s*: 1] y[s*: 1]",     // each for itself
-		"app-any":               "app-any[s*: 1] lib[s*: 1]",               // the other alternative
-		"app-old":               "app-old[s*: 1] turned[s*: 2; t: 1]",      // not the head of the default channel
-		"app-ends":              "app-ends[s*: 1] torn[s*: 3] zend[s*: 1]", // not what lets 2 come along
+		"app":                   "app[s*: 1] y[s*: 1]",                                  // b has it too, and needs what is not there
+		"app-lib":               "app-lib[s*: 1] lib[s*: 1]",                            // only the oldest can be had
+		"app-both":              "app-both[s*: 1] lib[s*: 1] y[s*: 1]",                  // each for itself
+		"app-any":               "app-any[s*: 1] lib[s*: 1]",                            // the other alternative
+		"app-old":               "app-old[s*: 1] turned[s*: 2; t: 1]",                   // not the head of the default channel
+		"app-ends":              "app-ends[s*: 1] torn[s*: 3] zend[s*: 1]",              // not what lets 2 come along
+		"app-back":              "app-back[s*: 1] back[s*: 3] torn[s*: 3] zback[s*: 1]", // not what needs what cannot come along
 		"app-first":             "app-first[s*: 1] zgap[s*: 1]",
 		"app-gap":               "app-gap[s*: 1] gap[s*: 3] zgap[s*: 1]", // not what the catalog has but in part
 		"app-deep":              "! package b: bundle b.v1.0.0 needs package none, which the catalog does not have",
@@ -258,7 +262,7 @@ func (m model) solvable(all []kept) bool {
 	}
 	for from := first; from < len(versions) && (len(all) > 0 || from == 0); from++ {
 		for to := max(from, 0); to < len(versions); to++ {
-			if m.solvable(append(all[:len(all):len(all)], kept{next.pkg, next.channel, from, to})) {
+			if m.solvable(append(slices.Clip(all), kept{next.pkg, next.channel, from, to})) {
 				return true
 			}
 			if from < 0 {

@@ -1,5 +1,7 @@
 package catalog
 
+import "slices"
+
 // position is where an entry is: in the chain, or beside an entry of it.
 type position struct {
 	at     int // in the chain
@@ -16,8 +18,8 @@ func (g *upgrades) hang() {
 		g.positions[e.Name] = position{at: i}
 	}
 	var waiting []string
-	for i := len(g.chain) - 1; i >= 0; i-- {
-		waiting = append(waiting, g.hangOn(g.chain[i], position{at: i, beside: true})...)
+	for i, e := range slices.Backward(g.chain) {
+		waiting = append(waiting, g.hangOn(e, position{at: i, beside: true})...)
 	}
 	for ; len(waiting) > 0; waiting = waiting[1:] {
 		p := position{at: g.positions[waiting[0]].at, beside: true, by: waiting[0]}

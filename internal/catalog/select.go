@@ -95,7 +95,8 @@ type choices struct {
 	*shelf
 	channels map[string]*choice
 	neededBy string
-	standard string // takes the place of the default channel, "" where nothing does
+	standard string   // takes the place of the default channel, "" where nothing does
+	kept     []*facts // of its bundles; nil before it is asked for, and after a change
 }
 
 // selector makes a selection.
