@@ -31,7 +31,7 @@ func contentOf(t *testing.T, files fsys.FS, name string) string {
 // the disk is pulled out; before that it is the old memory, whole, or the new one.
 func TestMemoryOutlivesTheDisk(t *testing.T) {
 	const name = "_airbridge/catalogs/m.json"
-	for stop := 0; stop < 30; stop++ {
+	for stop := range 30 {
 		for seed := range uint64(8) {
 			disk := crashfs.New(seed)
 			if err := writeIn(disk, name, []byte("old")); err != nil {
