@@ -103,7 +103,7 @@ func (a *App) root() *cobra.Command {
 	root.SetIn(a.Stdin)
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err} })
+	root.SetFlagErrorFunc(flagMistake)
 	root.SetGlobalNormalizationFunc(dashes)
 	globals := addGlobalFlags(root)
 	root.AddCommand(a.adm(globals), a.image(globals), a.version())

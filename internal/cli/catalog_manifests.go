@@ -98,15 +98,16 @@ func (d manifestsDir) add(files []cluster.File) error {
 	return nil
 }
 
-// tellManifests prints the lines that users record (oc.md 15.4).
-func (r *catalogRun) tellManifests() {
+// tellManifests prints the lines that users record (oc.md 15.4), and how what was
+// copied to disk goes on from there, where there is something.
+func (r *catalogRun) tellManifests(something bool) {
 	report := cluster.CatalogReport{Program: r.app.program(), Dir: filepath.ToSlash(r.dir.name), Files: r.dir.files}
 	for _, n := range r.run.Names.Images {
 		if n.Original.Digest.IsZero() {
 			report.Tagged++
 		}
 	}
-	if r.refs.dest.Scheme == ref.File {
+	if r.refs.dest.Scheme == ref.File && something {
 		report.Upload, report.FromDir = r.run.Names.Served, r.dirs.to
 	}
 	r.ui.Result(report.String())

@@ -19,7 +19,7 @@ func (r *catalogRun) end(o *mirror.CatalogOutcome, cause error) error {
 	if err != nil && o.Empty() {
 		r.dir.files = nil // there is nothing for a cluster yet
 	}
-	r.tellManifests()
+	r.tellManifests(err == nil || !o.Empty())
 	if err == nil {
 		return cause
 	}

@@ -253,6 +253,12 @@ func lookedUp(err error) bool {
 	return ok && (e.Op == mirror.OpReadImage || e.Op == mirror.OpReadCatalog) && oci.IsNotFound(err)
 }
 
+// lookedUpByDigest is lookedUp of one that has no tag.
+func lookedUpByDigest(err error) bool {
+	e, ok := errors.AsType[*repo.Error](err)
+	return ok && lookedUp(err) && strings.Contains(e.Ref, "@")
+}
+
 // lookedUpOnDisk is lookedUp in a directory, whose repositories can be listed.
 func lookedUpOnDisk(err error) bool {
 	e, ok := errors.AsType[*repo.Error](err)
@@ -315,6 +321,7 @@ var hints = []hintRow{
 	{because(remote.Unnamed), "ECR takes no image whose manifest lacks its mediaType, and adding it would change the digest: have the image built anew with a current tool, or leave it out"},
 	{is(syscall.ENOSPC), "the disk is full: make room and run the same command again; it goes on where it stopped"},
 	{is(syscall.EROFS, kv.ErrReadOnly), "the target is read-only: mount it for writing, or choose another directory"},
+	{says(": not a directory"), "a file lies where a directory is needed: name another directory, or move the file away"},
 	{as[*mirror.NoComponentsError], "name the repository that the components were mirrored to with --components"},
 	{is(installconfig.ErrCannotEdit), "write that part of the file one field a line, without anchors and aliases, or put in by hand the sections that are printed"},
 	{as[*mirror.InternalRegistryError], "use a registry that takes pushes by digest: Quay, Harbor, Artifactory, Nexus, or airbridge serve"},
@@ -341,6 +348,7 @@ var hints = []hintRow{
 	{releaseNotFound, "check the name and the tag of the release image: VERSION-ARCHITECTURE, as 4.14.3-x86_64"},
 	{on(repo.SideSource, is(oci.ErrBlobUnknown)), "the source has the image, but not all of its content: check it with airbridge store verify, or copy the image there anew"},
 	{lookedUpOnDisk, "check the name and the tag; store ls shows which repositories the directory has, image info file://REPOSITORY which tags"},
+	{lookedUpByDigest, "check the digest: registries delete images that no tag names any more; image info REPOSITORY shows which tags there are"},
 	{lookedUp, "check the name and the tag; image info REPOSITORY shows what there is"},
 	{on(repo.SideSource, oci.IsNotFound), "check the name and the tag; --skip-missing goes on without images that no longer exist"},
 	{is(oci.ErrTooManyRequests), "the registry asks for fewer requests: lower --max-per-registry and run again"},

@@ -3,7 +3,6 @@ package cli
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -20,13 +19,11 @@ func (r *registryFlags) web() (http.RoundTripper, error) {
 		roots = x509.NewCertPool()
 	}
 	if r.authority != "" {
-		pem, err := os.ReadFile(r.authority)
-		if err == nil && !roots.AppendCertsFromPEM(pem) {
-			err = errors.New("it has no certificate")
-		}
+		pem, err := r.readAuthority()
 		if err != nil {
-			return nil, fmt.Errorf("reading --certificate-authority: %w", err)
+			return nil, err
 		}
+		roots.AppendCertsFromPEM(pem)
 	}
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
@@ -36,4 +33,17 @@ func (r *registryFlags) web() (http.RoundTripper, error) {
 		ResponseHeaderTimeout: 45 * time.Second,
 		ForceAttemptHTTP2:     true,
 	}, nil
+}
+
+// readAuthority returns the certificates of --certificate-authority, of which
+// there is one at least.
+func (r *registryFlags) readAuthority() ([]byte, error) {
+	pem, err := os.ReadFile(r.authority)
+	if err == nil && !x509.NewCertPool().AppendCertsFromPEM(pem) {
+		err = &hinted{fmt.Errorf("%s has no certificate in PEM form", r.authority), "name a file with -----BEGIN CERTIFICATE----- in it; a password or a key goes elsewhere"}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading --certificate-authority: %w", err)
+	}
+	return pem, nil
 }

@@ -77,9 +77,9 @@ func (a *App) clientAs(credentials *auth.Store, r *registryFlags, u *ui.UI) (*re
 		Warn: func(w remote.Warning) { u.Warn("%s: %s", w.Host, w.Message) },
 	}
 	if r.authority != "" {
-		pem, err := os.ReadFile(r.authority)
+		pem, err := r.readAuthority()
 		if err != nil {
-			return nil, fmt.Errorf("reading --certificate-authority: %w", err)
+			return nil, err
 		}
 		o.CAs = [][]byte{pem}
 	}
