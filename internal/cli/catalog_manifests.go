@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,9 +52,13 @@ func (r *catalogRun) writeManifests() (err error) {
 // where something lies in their place.
 func manifestsError(err error) error {
 	taken := errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENOTDIR)
+	locked := errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS)
 	err = fmt.Errorf("writing the manifests: %w", err)
-	if taken {
+	switch {
+	case taken:
 		err = &hinted{err, "name another directory with --to-manifests, or move away what lies there"}
+	case locked:
+		err = &hinted{err, "name a directory that this user may write with --to-manifests"}
 	}
 	return err
 }

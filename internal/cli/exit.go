@@ -341,6 +341,7 @@ var hints = []hintRow{
 	{says("there are no credentials for"), "add the registry to that file with airbridge login --authfile FILE REGISTRY, or name another with -a"},
 	{as[*mirror.NowhereError], "images of a release are read from the repository of its release image, from the mirrors that --idms-file names, and from where the release says: mirror the release wholly into one repository, or name the mirrors, or log in where it was refused"},
 	{is(oci.ErrUnauthorized), "log in with airbridge login, or name the credentials file with -a"},
+	{is(fs.ErrPermission), "this user may not read or write there: what a run writes belongs to who started it"},
 	{says("unable to load --registry-config", "unable to load REGISTRY_AUTH_FILE"), "name a file that podman login or airbridge login --authfile FILE REGISTRY wrote, or a pull secret"},
 	{as[auth.Warning], "correct or remove that entry, or log in again with airbridge login"},
 	{says("507 Insufficient Storage"), "the registry's disk is full: make room there and run the same command again; what it has is not sent again"},
@@ -364,7 +365,6 @@ var hints = []hintRow{
 	{is(syscall.ECONNREFUSED), "nothing listens there: check the host and the port"},
 	{as[*net.DNSError], "the host name cannot be resolved from here: check it, and the proxy settings"},
 	{attachedFailed, "--no-signatures copies the images without what is attached to them"},
-	{is(fs.ErrPermission), "this user may not read or write there: what a run writes belongs to who started it"},
 	{is(syscall.EADDRINUSE), "another program listens there, perhaps an airbridge serve: stop it, or choose another port with --addr; port 0 takes a free one"},
 	{is(fs.ErrNotExist), "check the name; a shell variable in it may be unset"},
 }
