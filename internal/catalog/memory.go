@@ -295,14 +295,15 @@ func readMemory(v2 fs.FS, name string) (Memory, error) {
 // Recall returns what is remembered of the naming's index image, nil if that is
 // nothing. On a medium it is the memory of the place that the user names; for an
 // index image in a registry it is that of the place from which, or the memory of
-// the name under which, an image comes to be there. Where there is one memory of
-// that image only, it will do.
+// the name under which, an image comes to be there, or that of the place itself
+// where the medium is the registry. Where there is one memory of that image only,
+// it will do.
 func (n Naming) Recall(memories []Memory) *Memory {
 	for i, m := range memories {
 		if n.Index.Scheme != ref.Registry && m.is(n.Index.WithDefaultTag()) {
 			return &memories[i]
 		}
-		if n.Index.Scheme == ref.Registry && (n.IsAt(m.Index) || !m.Original.IsZero() && n.IsAt(m.Original)) {
+		if n.Index.Scheme == ref.Registry && (n.IsServed(m.Index) || n.IsAt(m.Index) || !m.Original.IsZero() && n.IsAt(m.Original)) {
 			return &memories[i]
 		}
 	}

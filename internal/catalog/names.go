@@ -32,6 +32,8 @@ type Naming struct {
 	// --manifests-only) it makes the medium the source of everything, as it was in
 	// the run before. For any other Index in a registry it is of no use.
 	Memory *Memory
+
+	served bool // see Stay
 }
 
 // Name is one image and where it goes.
@@ -111,7 +113,7 @@ func (n Naming) Names(images []Image) (Names, error) {
 	}
 	g.mount(below, n.Max)
 	for i := range g.names {
-		g.names[i].Source = n.source(g.names[i].Original)
+		g.names[i].Source = n.source(g.names[i])
 	}
 	out.Images, out.Collisions, out.Refused = g.names, g.collisions, g.refused
 	return out, nil
@@ -190,11 +192,27 @@ func (n Naming) pushed(medium ref.Ref) ref.Ref {
 	return n.Index.WithTag(tag)
 }
 
+// IsServed reports whether an index image in the destination is the one at a place
+// of a medium, which is served as it is: no run would push it there.
+func (n Naming) IsServed(on ref.Ref) bool {
+	return on.Scheme == ref.File && n.InPlace() && n.Index.Path == on.Path && !n.IsAt(on)
+}
+
+// Stay returns the naming for a medium that is served: everything is called what it
+// is on the medium, and nothing is copied.
+func (n Naming) Stay() Naming {
+	n.Dest, n.Max, n.served = n.Index.Repository(), 0, true
+	return n
+}
+
 // source is where a related image is read: its original place, or the medium,
 // there by digest where the original has one, as oc asks for it.
-func (n Naming) source(original ref.Ref) ref.Ref {
-	medium := n.medium()
-	if medium.IsZero() {
+func (n Naming) source(name Name) ref.Ref {
+	original, medium := name.Original, n.medium()
+	switch {
+	case n.served:
+		return name.Destination
+	case medium.IsZero():
 		return original
 	}
 	at, ok := n.Memory.Find(original)

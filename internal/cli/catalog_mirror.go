@@ -74,6 +74,11 @@ unless --continue-on-error is given.`,
     file://local/index/redhat/redhat-operator-index:v4.14 \
     registry.example.com:8443/olm-mirror
 
+  # From a disk that is served as it is: nothing is pushed
+  PROGRAM adm catalog mirror --manifests-only --from-dir=/media/disk \
+    registry.example.com:5000/local/index/redhat/redhat-operator-index:v4.14 \
+    registry.example.com:5000
+
   # Two operators alone: one channel from a version on, and the newest versions
   PROGRAM adm catalog mirror -a pull-secret.json --with-dependencies \
     --packages=serverless-operator:stable:1.30.0.. --packages=web-terminal \
@@ -120,7 +125,7 @@ func (f *catalogMirrorFlags) add(flags *pflag.FlagSet) {
 	f.selection.add(flags)
 	flags.StringVar(&f.toManifests, "to-manifests", "", "directory for the manifests; without it manifests-NAME-NUMBER is made")
 	flags.StringVar(&f.dirs.to, "dir", "", "directory of file:// destinations, and of sources unless --from-dir is given; with it DEST may be left out")
-	flags.StringVar(&f.dirs.from, "from-dir", "", "directory of a file:// index image, or of the medium that an index image in the mirror was pushed from")
+	flags.StringVar(&f.dirs.from, "from-dir", "", "directory of a file:// index image, or of the medium that an index image in the mirror was pushed from, or is served from")
 	flags.IntVar(&f.maxComponents, "max-components", 2, "most path elements that the name of a repository in the mirror gets; further ones are joined with dashes; 0 is no limit")
 	flags.StringVar(&f.scope, "idms-scope", "repository", "what mirror sets redirect: each repository, or whole registries where all of its images keep their paths")
 	flags.StringVar(&f.scope, "icsp-scope", "repository", "same as --idms-scope")

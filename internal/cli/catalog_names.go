@@ -64,7 +64,7 @@ func (r *catalogRun) look(n *catalog.Naming, digest oci.Digest) (known []ref.Ref
 	}
 	if n.Memory = n.Recall(memories); n.Memory != nil {
 		n.Original = n.Memory.Original
-		r.checkPlace(n, n.Memory.Index, n.Original)
+		r.place(n, n.Memory.Index, n.Original)
 		return nil, nil
 	}
 	for _, p := range problems {
@@ -89,9 +89,16 @@ func (r *catalogRun) checkMedium() error {
 	return nil
 }
 
-// checkPlace warns of an index image in the mirror that another run put there
-// than this one looks like: the related images are not where it would put them.
-func (r *catalogRun) checkPlace(n *catalog.Naming, names ...ref.Ref) {
+// place lets everything stay where it is, where the mirror is the medium itself, on
+// which the index image has one of these names. Of an index image that another run put
+// there than this one looks like it warns: the related images are not where this one
+// would put them.
+func (r *catalogRun) place(n *catalog.Naming, names ...ref.Ref) {
+	if slices.ContainsFunc(names, n.IsServed) {
+		r.ui.Info("%s is where a medium has it that is served as it is: so are the images that it names", r.refs.index)
+		*n = n.Stay()
+		return
+	}
 	if r.refs.index.Scheme == ref.Registry && !slices.ContainsFunc(names, n.IsAt) {
 		r.ui.Warn("%s is not where this destination and --max-components=%d put it: with others than those of the run that pushed it, the manifests name images that are not there", r.refs.index, n.Max)
 	}
@@ -111,7 +118,7 @@ func (r *catalogRun) assume(n *catalog.Naming, known []ref.Ref) (err error) {
 	if len(known) == 0 {
 		known = []ref.Ref{n.Original, {Scheme: ref.File, Path: mirror.OCDestination + "/" + n.Original.Path}}
 	}
-	r.checkPlace(n, known...)
+	r.place(n, known...)
 	r.ui.Info("where the index image came from is not recorded here: it is taken to be %s (%s)", n.Original, others)
 	return nil
 }
