@@ -22,32 +22,57 @@ type ExtractedCatalog struct {
 	Database string
 
 	index   *Index
-	own     string          // a directory that is ours to remove, "" for none
-	at      string          // the staging directory
+	own     *temporary      // the directory, where it is ours to remove
+	at      *temporary      // the staging directory
 	staging *os.Root        // that is written to first
 	names   map[string]bool // of what was extracted; true for files, false for directories
 }
 
 func newExtracted(x *Index, dir string) (*ExtractedCatalog, error) {
 	e := &ExtractedCatalog{Form: x.Form, Dir: dir, index: x, names: map[string]bool{}}
-	var err error
-	if dir == "" {
-		e.own, err = os.MkdirTemp("", "airbridge-catalog-")
-		e.Dir = e.own
-	} else {
-		err = os.MkdirAll(dir, 0o755)
+	err := e.makeDir()
+	if err == nil {
+		e.at, err = newTemporary(e.Dir, true)
+	}
+	if err == nil {
+		e.staging, err = os.OpenRoot(e.at.path)
 	}
 	if err != nil {
-		return nil, err
-	}
-	if e.at, err = os.MkdirTemp(e.Dir, ".airbridge-"); err == nil {
-		e.staging, err = os.OpenRoot(e.at)
-	}
-	if err != nil {
-		return nil, errors.Join(err, e.Close())
+		return nil, errors.Join(&CatalogDirError{Dir: dir, Err: err}, e.Close())
 	}
 	return e, nil
 }
+
+// makeDir makes the directory of the catalog, after removing what runs have left
+// that were killed: its room may be what this one needs.
+func (e *ExtractedCatalog) makeDir() (err error) {
+	sweepTemporary(os.TempDir())
+	if e.Dir != "" {
+		sweepTemporary(e.Dir)
+		return os.MkdirAll(e.Dir, 0o755)
+	}
+	if e.own, err = newTemporary("", false); err == nil {
+		e.Dir = e.own.path
+	}
+	return err
+}
+
+// CatalogDirError says that there is no directory to take a catalog out to.
+type CatalogDirError struct {
+	Dir string // "" for a temporary one
+	Err error
+}
+
+// Error implements error.
+func (e *CatalogDirError) Error() string {
+	if e.Dir == "" {
+		return fmt.Sprintf("making a directory for the catalog: %v", e.Err)
+	}
+	return fmt.Sprintf("making the directory %s for the catalog: %v", e.Dir, e.Err)
+}
+
+// Unwrap returns what the system says.
+func (e *CatalogDirError) Unwrap() error { return e.Err }
 
 // Close removes what is temporary.
 func (e *ExtractedCatalog) Close() error {
@@ -56,11 +81,10 @@ func (e *ExtractedCatalog) Close() error {
 		e.staging = nil
 	}
 	var err error
-	if e.at != "" {
-		err = os.RemoveAll(e.at)
-	}
-	if e.own != "" {
-		err = errors.Join(err, os.RemoveAll(e.own))
+	for _, t := range []*temporary{e.at, e.own} {
+		if t != nil {
+			err = errors.Join(err, t.remove())
+		}
 	}
 	return err
 }
@@ -76,15 +100,15 @@ func (e *ExtractedCatalog) publish() error {
 		if d.IsDir() {
 			return os.MkdirAll(target, 0o755)
 		}
-		return os.Rename(filepath.Join(e.at, filepath.FromSlash(name)), target)
+		return os.Rename(filepath.Join(e.at.path, filepath.FromSlash(name)), target)
 	})
 	if err != nil {
 		return fmt.Errorf("writing the catalog to %s: %w", e.Dir, err)
 	}
-	if err := errors.Join(e.staging.Close(), os.RemoveAll(e.at)); err != nil {
+	if err := errors.Join(e.staging.Close(), e.at.remove()); err != nil {
 		return err
 	}
-	e.staging, e.at = nil, ""
+	e.staging, e.at = nil, nil
 	return nil
 }
 

@@ -5,6 +5,7 @@ package fsys
 import (
 	"errors"
 	"os"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,6 +21,11 @@ func lock(f *os.File) error {
 		return ErrLocked
 	}
 	return err
+}
+
+func mine(info os.FileInfo) bool {
+	st, ok := info.Sys().(*syscall.Stat_t)
+	return ok && int64(st.Uid) == int64(os.Geteuid())
 }
 
 // uninterrupted repeats a call that a signal ended.
