@@ -23,6 +23,8 @@ type App struct {
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
 	Now            func() time.Time
+
+	running *cobra.Command // whose flags hints name
 }
 
 // FromOS is the App of the process.
@@ -100,6 +102,7 @@ func (a *App) root() *cobra.Command {
 			HiddenDefaultCmd: a.isOC(),
 		},
 	}
+	root.PersistentPreRun = func(cmd *cobra.Command, _ []string) { a.running = cmd }
 	root.SetIn(a.Stdin)
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)

@@ -94,6 +94,7 @@ func (a *App) explain(ctx context.Context, cmd *cobra.Command, err error) int {
 
 // tell prints the error and its hint, in the form that --json asks for.
 func (a *App) tell(cmd *cobra.Command, err error) {
+	a.running = cmd
 	hint := a.hint(err)
 	if f := cmd.Flag("json"); f != nil && f.Value.String() == "true" {
 		ui.New(ui.Options{Err: a.Stderr, Format: ui.JSON, Now: a.Now}).Error(oneLine(err), hint)
@@ -179,13 +180,15 @@ func (a *App) hint(err error) string {
 		return h.Hint()
 	}
 	for _, row := range hints {
-		if row.fits(err) {
-			return placeholders(strings.ReplaceAll(row.text, "PROGRAM", a.program()), err)
+		if text := ofCommand(row.text, a.running); text != "" && row.fits(err) {
+			return placeholders(strings.ReplaceAll(text, "PROGRAM", a.program()), err)
 		}
 	}
 	return ""
 }
 
+// hintRow is what helps against errors. The text has [parts] for commands alone that
+// have the flags named there (ofCommand).
 type hintRow struct {
 	fits func(error) bool
 	text string
@@ -286,25 +289,25 @@ func storeUnverified(err error) bool {
 }
 
 var hints = []hintRow{
-	{is(mirror.ErrNotKept), "mirror the release to the medium again where the signature stores can be reached: only its signature is written anew; or go on with --verify=warn"},
-	{is(signature.ErrOtherRelease, signature.ErrAltered, signature.ErrKeyRevoked), "do not use this release: get it anew from where its maker publishes it; --verify=warn copies it all the same"},
+	{is(mirror.ErrNotKept), "mirror the release to the medium again where the signature stores can be reached: only its signature is written anew[; or go on with --verify=warn]"},
+	{is(signature.ErrOtherRelease, signature.ErrAltered, signature.ErrKeyRevoked), "do not use this release: get it anew from where its maker publishes it[; --verify=warn copies it all the same]"},
 	{is(signature.ErrFuture), "set the clock of this machine right"},
-	{is(signature.ErrUnknownKey, mirror.ErrSelfSigned, mirror.ErrNoKeys), "if you know whose key it is and trust it, give it with --key FILE, taken from its owner and not from the release; --verify=warn goes on without"},
-	{storeUnverified, "name the authority of the signature stores' certificate, or of the proxy that reads along, with --certificate-authority; --verify=warn goes on without"},
-	{as[*signature.UnreachableError], "check the proxy settings; without a network, put the signature-*.json of this release into the directory of --release-image-signature-to-dir, or go on with --verify=warn and verify later: its signature is asked for again when it is pushed from a medium"},
-	{is(signature.ErrUnsigned, signature.ErrNoStore), "check that this is the release meant: nightly and own builds are not signed; --verify=warn goes on without"},
-	{as[*mirror.UnverifiedError], "get the release or its signature anew; --verify=warn goes on all the same"},
+	{is(signature.ErrUnknownKey, mirror.ErrSelfSigned, mirror.ErrNoKeys), "[if you know whose key it is and trust it, give it with --key FILE, taken from its owner and not from the release][; --verify=warn goes on without]"},
+	{storeUnverified, "[name the authority of the signature stores' certificate, or of the proxy that reads along, with --certificate-authority][; --verify=warn goes on without]"},
+	{as[*signature.UnreachableError], "check the proxy settings[; without a network, put the signature-*.json of this release into the directory of --release-image-signature-to-dir][, or go on with --verify=warn and verify later: its signature is asked for again when it is pushed from a medium]"},
+	{is(signature.ErrUnsigned, signature.ErrNoStore), "check that this is the release meant: nightly and own builds are not signed[; --verify=warn goes on without]"},
+	{as[*mirror.UnverifiedError], "get the release or its signature anew[; --verify=warn goes on all the same]"},
 	{is(mirror.ErrNoCatalog), "name an operator catalog's index image, as registry.redhat.io/redhat/redhat-operator-index:v4.14; where one has no labels, adm catalog mirror --path=IMAGE_PATH:LOCAL_DIR says where its catalog is"},
-	{is(catalog.ErrDefaultChannel), "name another with --default-channel PACKAGE=CHANNEL"},
-	{is(catalog.ErrDependency), "--with-dependencies adds what is needed; --allow-missing-dependencies goes on without"},
-	{is(catalog.ErrUnmet), "where another catalog of the cluster has it, --allow-missing-dependencies goes on without"},
+	{is(catalog.ErrDefaultChannel), "[name another with --default-channel PACKAGE=CHANNEL]"},
+	{is(catalog.ErrDependency), "[--with-dependencies adds what is needed; --allow-missing-dependencies goes on without]"},
+	{is(catalog.ErrUnmet), "[where another catalog of the cluster has it, --allow-missing-dependencies goes on without]"},
 	{is(catalog.ErrNotInCatalog), "what there is, airbridge list operators --catalog INDEX_IMAGE shows"},
-	{as[*graph.NotFoundError], "--arch chooses the architecture; a release that is in no channel is named by its image: quay.io/openshift-release-dev/ocp-release:VERSION-ARCHITECTURE"},
-	{graphUnverified, "name the authority of the update service's certificate with --certificate-authority, or give the graph with --graph-file"},
-	{as[*graph.FetchError], "check --graph-url, UPDATE_URL_OVERRIDE and the proxy settings; or give a saved graph with --graph-file, or name the release image: quay.io/openshift-release-dev/ocp-release:VERSION-ARCHITECTURE"},
+	{as[*graph.NotFoundError], "[--arch chooses the architecture; ]a release that is in no channel is named by its image: quay.io/openshift-release-dev/ocp-release:VERSION-ARCHITECTURE"},
+	{graphUnverified, "[name the authority of the update service's certificate with --certificate-authority][, or give the graph with --graph-file]"},
+	{as[*graph.FetchError], "check [--graph-url, ]UPDATE_URL_OVERRIDE and the proxy settings; or [give a saved graph with --graph-file, or ]name the release image: quay.io/openshift-release-dev/ocp-release:VERSION-ARCHITECTURE"},
 	{is(graph.ErrNotGraph), "save one with curl -H Accept:application/json '" + graph.DefaultURL + "?channel=stable-4.14&arch=amd64'"},
 	{as[*kv.CorruptError], "take the file from another copy of the store; without one, move airbridge/facts away and mirror into the store again: blobs that are there are used after a check"},
-	{lockedByServer, "push to that server instead of into its directory, or start it with --read-only: it then follows what is written"},
+	{lockedByServer, "push to that server instead of into its directory, or start it as airbridge serve --read-only: it then follows what is written"},
 	{as[*repo.LockedError], "stop the other process, or read the directory without writing: several readers may share a store"},
 	{as[*repo.VersionError], "use a newer airbridge (PROGRAM version tells which this is): it may lie on the medium in airbridge-tool/, else ask who wrote it; nothing was changed"},
 	{as[*repo.SpaceError], "make room, or choose another directory; what is there already is not copied again"},
@@ -314,7 +317,7 @@ var hints = []hintRow{
 	{because(remote.NoProject), "create the project first, in the registry's console or API: {PROJECTS}; or choose a destination in one that exists, as {HOST}/project/name"},
 	{becauseECR, "create what is missing, and run the same command again: for r in {REPOSITORIES}; do {AWS} --repository-name $r; done. ECR also does so itself with a repository creation template for CREATE_ON_PUSH"},
 	{because(remote.NoRepository), "create the repository in the registry first: {REPOSITORIES}; or use an account that may create it by a push"},
-	{because(remote.NoRight), "use an account that may push to {REPOSITORY}: airbridge login {HOST}, or its file with -a; a robot account needs the right to push, and for a new repository to create it, in an organisation that exists"},
+	{because(remote.NoRight), "use an account that may push to {REPOSITORY}: airbridge login {HOST}[, or its file with -a]; a robot account needs the right to push, and for a new repository to create it, in an organisation that exists"},
 	{because(remote.FixedTag), "choose another tag or repository, or let the tag be overwritten there for the time of the run"},
 	{because(remote.NoQuota), "raise the quota or make room there, and run the same command again: what it has is not sent again"},
 	{because(remote.Frozen), "ask who runs the registry to end its read-only mode, and run the same command again"},
@@ -322,25 +325,25 @@ var hints = []hintRow{
 	{is(syscall.ENOSPC), "the disk is full: make room and run the same command again; it goes on where it stopped"},
 	{is(syscall.EROFS, kv.ErrReadOnly), "the target is read-only: mount it for writing, or choose another directory"},
 	{says(": not a directory"), "a file lies where a directory is needed: name another directory, or move the file away"},
-	{as[*mirror.NoComponentsError], "name the repository that the components were mirrored to with --components"},
+	{as[*mirror.NoComponentsError], "[name the repository that the components were mirrored to with --components]"},
 	{is(installconfig.ErrCannotEdit), "write that part of the file one field a line, without anchors and aliases, or put in by hand the sections that are printed"},
 	{as[*mirror.InternalRegistryError], "use a registry that takes pushes by digest: Quay, Harbor, Artifactory, Nexus, or airbridge serve"},
 	{on(repo.SideSource, as[*repo.CorruptError]), "the source sends content that is not what its digest says: check it with airbridge store verify, or copy it anew"},
 	{is(mirror.ErrOwnName), "a file called airbridge lies there, perhaps the program: move it away, as into airbridge-tool/"},
 	{is(mirror.ErrNoRelease), "the flag is for a wildcard that takes in a release with its components, as 'file://openshift/release:4.14.3-x86_64*'; a release image alone goes where its mapping says"},
-	{is(mirror.ErrNoImages), "name the directory that itself holds v2/, a store, or an OCI layout: here, or with --from-dir or --dir"},
-	{on(repo.SideSource, is(fs.ErrNotExist)), "check the directory that --from-dir, --to-dir or --dir names; a shell variable in it may be unset"},
-	{on(repo.SideDestination, is(oci.ErrManifestBlobUnknown)), "the registry refuses lists whose images are not all there: copy the whole list (no --filter-by-os or --index-filter-by-os, no --skip-missing), or push the one image of it with --keep-manifest-list=false"},
-	{as[*mirror.MayPushError], "make an account that may only pull from the mirror, and name that one with -u"},
-	{is(auth.ErrExists), "name another file with --to, or replace this one with --force"},
-	{is(auth.ErrSameFile), "name another file with --to"},
+	{is(mirror.ErrNoImages), "name the directory that itself holds v2/, a store, or an OCI layout[: here, or with --from-dir|--dir]"},
+	{on(repo.SideSource, is(fs.ErrNotExist)), "check the directory[ that --from-dir|--to-dir|--dir names]; a shell variable in it may be unset"},
+	{on(repo.SideDestination, is(oci.ErrManifestBlobUnknown)), "the registry refuses lists whose images are not all there: copy the whole list[ (no --filter-by-os|--index-filter-by-os, no --skip-missing)][, or push the one image of it with --keep-manifest-list=false]"},
+	{as[*mirror.MayPushError], "make an account that may only pull from the mirror[, and name that one with -u]"},
+	{is(auth.ErrExists), "[name another file with --to, or replace this one with --force]"},
+	{is(auth.ErrSameFile), "[name another file with --to]"},
 	{is(auth.ErrNotLoggedIn), "airbridge logout takes what airbridge login took: a registry, with a path where the account is for a path alone"},
 	{is(errNotPullSecret), "a pull secret is the JSON file from Red Hat OpenShift Cluster Manager, or what airbridge login and podman login write; the Secret of a cluster goes to pull-secret cluster --as-manifest"},
-	{says("the directory that XDG_RUNTIME_DIR names"), "make that directory, unset XDG_RUNTIME_DIR, or name a file with --authfile"},
+	{says("the directory that XDG_RUNTIME_DIR names"), "make that directory, or unset XDG_RUNTIME_DIR[, or name a file with --authfile|--registry-config]"},
 	{says("the credentials used are those of"), "the registry does not take that user and password: check them, or log in again with airbridge login"},
-	{says("there are no credentials for"), "add the registry to that file with airbridge login --authfile FILE REGISTRY, or name another with -a"},
-	{as[*mirror.NowhereError], "images of a release are read from the repository of its release image, from the mirrors that --idms-file names, and from where the release says: mirror the release wholly into one repository, or name the mirrors, or log in where it was refused"},
-	{is(oci.ErrUnauthorized), "log in with airbridge login, or name the credentials file with -a"},
+	{says("there are no credentials for"), "add the registry to that file with airbridge login --authfile FILE REGISTRY[, or name another with -a]"},
+	{as[*mirror.NowhereError], "images of a release are read from the repository of its release image[, from the mirrors that --idms-file names], and from where the release says: mirror the release wholly into one repository[, or name the mirrors with --idms-file], or log in where it was refused"},
+	{is(oci.ErrUnauthorized), "log in with airbridge login[, or name the credentials file with -a]"},
 	{is(fs.ErrPermission), "this user may not read or write there: what a run writes belongs to who started it"},
 	{says("unable to load --registry-config", "unable to load REGISTRY_AUTH_FILE"), "name a file that podman login or airbridge login --authfile FILE REGISTRY wrote, or a pull secret"},
 	{as[auth.Warning], "correct or remove that entry, or log in again with airbridge login"},
@@ -351,20 +354,20 @@ var hints = []hintRow{
 	{lookedUpOnDisk, "check the name and the tag; store ls shows which repositories the directory has, image info file://REPOSITORY which tags"},
 	{lookedUpByDigest, "check the digest: registries delete images that no tag names any more; image info REPOSITORY shows which tags there are"},
 	{lookedUp, "check the name and the tag; image info REPOSITORY shows what there is"},
-	{on(repo.SideSource, oci.IsNotFound), "check the name and the tag; --skip-missing goes on without images that no longer exist"},
-	{is(oci.ErrTooManyRequests), "the registry asks for fewer requests: lower --max-per-registry and run again"},
+	{on(repo.SideSource, oci.IsNotFound), "check the name and the tag[; --skip-missing goes on without images that no longer exist]"},
+	{is(oci.ErrTooManyRequests), "the registry asks for fewer requests[: lower --max-per-registry and run again]"},
 	{is(archive.ErrLocked), "run it at a terminal, which asks for the passphrase, or name a copy of the key without one"},
 	{is(cluster.ErrNoMirrorRules), "name a file with an ImageContentSourcePolicy, ImageDigestMirrorSet or ImageTagMirrorSet, an install-config.yaml with mirrors, or what adm release mirror printed"},
-	{says("does not speak TLS"), "the registry speaks plain http: add --insecure"},
+	{says("does not speak TLS"), "the registry speaks plain http[: add --insecure]"},
 	{says("doesn't contain any IP SANs", "relies on legacy Common Name"), "the certificate names no host: it needs a subject alternative name (SAN) with the host or address used here"},
 	{says("tls: certificate required", "tls: bad certificate", "tls: unknown certificate"), "the registry wants a client certificate: put NAME.cert and NAME.key under certs.d"},
 	{as[x509.HostnameError], "the certificate is for other names: use one of them, or have it made for this one too"},
 	{says("certificate has expired or is not yet valid"), "renew the certificate, or set the clock of this machine right"},
-	{says("x509:", "tls: failed to verify"), "name the registry's authority with --certificate-authority, put it under certs.d, or add --insecure"},
+	{says("x509:", "tls: failed to verify"), "[name the registry's authority with --certificate-authority, put it under certs.d, or add --insecure]"},
 	{proxied, "the proxy does not answer: check HTTPS_PROXY and HTTP_PROXY, and name registries to be reached directly in NO_PROXY"},
 	{is(syscall.ECONNREFUSED), "nothing listens there: check the host and the port"},
 	{as[*net.DNSError], "the host name cannot be resolved from here: check it, and the proxy settings"},
-	{attachedFailed, "--no-signatures copies the images without what is attached to them"},
-	{is(syscall.EADDRINUSE), "another program listens there, perhaps an airbridge serve: stop it, or choose another port with --addr; port 0 takes a free one"},
+	{attachedFailed, "[--no-signatures copies the images without what is attached to them]"},
+	{is(syscall.EADDRINUSE), "another program listens there, perhaps an airbridge serve: stop it[, or choose another port with --addr; port 0 takes a free one]"},
 	{is(fs.ErrNotExist), "check the name; a shell variable in it may be unset"},
 }
