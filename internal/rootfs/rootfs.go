@@ -94,6 +94,7 @@ func (r *Reader) Extract(ctx context.Context, name string, to *os.Root) error {
 	t.proof = newProof(name, r.Writes, len(r.Layers))
 	err := t.read()
 	if errors.Is(err, errUnproved) {
+		r.links = 0
 		if err = r.forget(to); err == nil {
 			t = &tree{r: r, ctx: ctx, path: name, root: to, top: len(r.Layers)}
 			err = t.read()
@@ -110,7 +111,7 @@ func (r *Reader) Extract(ctx context.Context, name string, to *os.Root) error {
 
 // forget removes what was written.
 func (r *Reader) forget(to *os.Root) error {
-	r.written, r.files, r.bytes, r.links = nil, 0, 0, 0
+	r.written, r.files, r.bytes = nil, 0, 0
 	entries, err := fs.ReadDir(to.FS(), ".")
 	for _, e := range entries {
 		err = errors.Join(err, to.RemoveAll(e.Name()))
@@ -129,21 +130,25 @@ type tree struct {
 	only  bool   // wants a file: what lies in a directory does not count
 	proof *proof // why layers may be skipped, for path alone
 
-	found bool
-	seen  map[string]seen // what has been seen at paths
-	links map[string]link // by their names
-	moved string          // where a link at path, or above it, leads
-	layer int             // that is being read
-	order *order          // of that layer's entries, nil where it does not matter
-	wipes []Wipe          // of that layer
-	gone  map[string]Wipe
+	detours []detour // that were taken to path, in their order
+
+	found  bool
+	seen   map[string]seen // what has been seen at paths
+	links  map[string]link // by their names
+	moved  string          // where a link at path, or above it, leads
+	layer  int             // that is being read
+	number int             // of the entry in that layer
+	order  *order          // of that layer's entries, nil where it does not matter
+	wipes  []Wipe          // of that layer
+	gone   map[string]Wipe
 }
 
 // seen is the topmost entry of a path.
 type seen struct {
-	layer int
-	dir   bool
-	file  bool // that was written
+	layer   int
+	dir     bool
+	implied bool // by what lies in it: no layer has an entry of the directory
+	file    bool // that was written
 }
 
 // link is an entry that stands for a file elsewhere.
@@ -170,11 +175,25 @@ func (t *tree) read() error {
 		if t.r.links++; t.r.links > t.r.limits.links {
 			return fmt.Errorf("%w: /%s is behind too many links", ErrLimit, t.path)
 		}
-		if t.at == "" && !t.only {
+		if err := t.turn(); err != nil {
+			return err
+		}
+	}
+}
+
+// turn begins again where a link leads. What layers have that lie above the link
+// is written again, by the name that it has from there.
+func (t *tree) turn() error {
+	if !t.only {
+		if err := t.r.forget(t.root); err != nil {
+			return &writeError{err}
+		}
+		if t.at == "" {
 			t.at = path.Base(t.path)
 		}
-		t.path = t.moved
 	}
+	t.path = t.moved
+	return nil
 }
 
 func (t *tree) pass() error {
@@ -183,8 +202,8 @@ func (t *tree) pass() error {
 		if desc.IsForeign() || t.r.Skip != nil && t.r.Skip(i, t.found) || t.proof.skip(i) {
 			continue
 		}
-		t.layer, t.wipes, t.order = i, nil, nil
-		if t.r.Glance != nil && t.r.Glance(i, t.found) {
+		t.layer, t.number, t.wipes, t.order = i, 0, nil, nil
+		if t.r.Glance != nil && len(t.detours) == 0 && t.r.Glance(i, t.found) {
 			t.order = &order{path: t.path}
 		}
 		if err := t.r.scan(t.ctx, desc, t.entry); err != nil {
@@ -240,6 +259,9 @@ func (t *tree) entry(h header, content io.Reader) error {
 		return errPast
 	}
 	t.proof.see(h)
+	t.number++
+	h.name = t.placed(h.name)
+	t.again(h)
 	if w, ok := Whiteout(h.name); ok {
 		t.wipes = append(t.wipes, w)
 		return nil
@@ -249,10 +271,8 @@ func (t *tree) entry(h header, content io.Reader) error {
 		return nil
 	}
 	old, ok := t.seen[h.name]
-	if ok && old.layer != t.layer {
-		if !h.dir() { // an upper directory, or file, that replaced this
-			t.wipes = append(t.wipes, Wipe{path: h.name})
-		}
+	if ok && old.layer != t.layer && (!old.implied || h.link != symbolic || !above) {
+		t.hide(h, old)
 		return nil
 	}
 	if ok && old.dir != h.dir() && (!old.dir || h.link != symbolic) {
@@ -263,10 +283,24 @@ func (t *tree) entry(h header, content io.Reader) error {
 	if !h.dir() {
 		t.wipes = append(t.wipes, Wipe{path: h.name})
 	}
-	if above && !within {
-		return t.parent(h)
+	if above && h.link == symbolic {
+		t.takeDetour(h)
+		return nil
+	}
+	if !within {
+		return nil
 	}
 	return t.take(h, content)
+}
+
+// hide takes an entry that an upper directory, or file, replaced or is one with.
+func (t *tree) hide(h header, upper seen) {
+	if !h.dir() {
+		t.wipes = append(t.wipes, Wipe{path: h.name})
+		return
+	}
+	upper.implied = false
+	t.seen[h.name] = upper
 }
 
 // above notes the directories that an entry lies in, which layers need not have
@@ -277,16 +311,8 @@ func (t *tree) above(name string) {
 		if _, ok := t.seen[name]; ok {
 			return
 		}
-		t.seen[name] = seen{layer: t.layer, dir: true}
+		t.seen[name] = seen{layer: t.layer, dir: true, implied: true}
 	}
-}
-
-// parent takes an entry above the path: a link there leads elsewhere.
-func (t *tree) parent(h header) error {
-	if h.link == symbolic {
-		t.moved = path.Join(Resolve(h.name, h.target), strings.TrimPrefix(t.path, h.name+"/"))
-	}
-	return nil
 }
 
 // take takes an entry at or below the path.
@@ -297,9 +323,6 @@ func (t *tree) take(h header, content io.Reader) error {
 	t.found = t.found || !t.only && (h.dir() || h.name != t.path)
 	switch {
 	case h.dir():
-		return nil
-	case h.link == symbolic && h.name == t.path:
-		t.moved = Resolve(h.name, h.target)
 		return nil
 	case h.link != noLink:
 		return t.addLink(h)
@@ -322,7 +345,7 @@ func (t *tree) addLink(h header) error {
 		if !ok {
 			return nil
 		}
-		l.target, l.layers = target, t.layer+1
+		l.target, l.layers = t.placed(target), t.layer+1
 	}
 	t.links[h.name] = l
 	if len(t.links) > t.r.limits.files {
@@ -354,7 +377,7 @@ func (t *tree) follow() error {
 		if t.r.links++; t.r.links > t.r.limits.links {
 			return fmt.Errorf("%w: more than %d links lead out of /%s", ErrLimit, t.r.limits.links, t.path)
 		}
-		sub := &tree{r: t.r, ctx: t.ctx, path: l.target, root: t.root, at: t.place(l.name), top: l.layers, only: true}
+		sub := &tree{r: t.r, ctx: t.ctx, path: l.target, root: t.root, at: t.place(l.name), top: l.layers, only: true, detours: slices.Clone(t.detours)}
 		if err := sub.read(); err != nil {
 			return err
 		}

@@ -166,6 +166,35 @@ func TestExtract(t *testing.T) {
 		{"what is removed stays so, whatever a layer between empties", "configs", [][]byte{
 			layer("1", "configs/b"), layer("2", "configs/b/.wh..wh..opq", "configs/b/x"), layer("3", "configs/.wh.b", "configs/c"),
 		}, map[string]string{"c": "3"}, 3},
+		{"a directory that a layer implies is the link below it", "configs", [][]byte{
+			layer("1", "opt/c/a", "opt/c/b", "opt/c/c", "configs -> opt/c"),
+			layer("2", "configs/b", "configs/.wh.c", "configs/x", "configs/hard => configs/b"), layer("3", "opt/c/z", "configs/b"),
+		}, map[string]string{"a": "1", "b": "3", "hard": "2", "x": "2", "z": "3"}, 7},
+		{"one that a layer has replaces the link", "configs", [][]byte{
+			layer("1", "opt/c/a", "configs -> opt/c"), layer("2", "configs/", "configs/x"), layer("3", "configs/y"),
+		}, map[string]string{"x": "2", "y": "3"}, 3},
+		{"implied above the path", "opt/configs", [][]byte{
+			layer("1", "usr/opt/configs/a", "opt -> usr/opt"), layer("2", "opt/configs/", "opt/configs/x"),
+		}, map[string]string{"a": "1", "x": "2"}, 4},
+		{"implied, and the link leads over another", "configs", [][]byte{
+			layer("1", "usr/c/a", "opt -> usr"), layer("2", "configs -> opt/c"), layer("3", "configs/x"),
+		}, map[string]string{"a": "1", "x": "3"}, 8},
+		{"a file that is behind such a link", "configs/a", [][]byte{
+			layer("1", "opt/c/a", "configs -> opt/c"), layer("2", "configs/x"),
+		}, map[string]string{"a": "1"}, 4},
+		{"behind a link in its layer", "configs", [][]byte{layer("1", "opt/c/a", "configs -> opt/c", "configs/x")}, map[string]string{"a": "1", "x": "1"}, 2},
+		{"a layer has the second link behind what goes by both", "configs", [][]byte{
+			layer("1", "usr/a", "configs -> opt"), layer("2", "configs/x", "opt -> usr"),
+		}, map[string]string{"a": "1", "x": "2"}, 5},
+		{"two layers have the link", "configs", [][]byte{
+			layer("1", "usr/a", "usr/b", "configs -> opt"), layer("2", "opt -> usr", "configs/a"), layer("3", "opt -> usr", "configs/x"),
+		}, map[string]string{"a": "2", "b": "1", "x": "3"}, 7},
+		{"before a link in its layer", "configs", [][]byte{
+			layer("1", "opt/c/a"), layer("2", "configs/x", "configs/.wh.a", "configs -> opt/c"),
+		}, map[string]string{"a": "1"}, 3},
+		{"links to directories stay out, what is written there does not", "configs", [][]byte{
+			layer("1", "real/y", "configs/sub -> ../real"), layer("2", "configs/sub/x"),
+		}, map[string]string{"sub/x": "2"}, 2},
 		{"links do not leave the image", "configs", [][]byte{
 			layer("1", "configs/x -> ../../../etc/hostname", "configs/y => ../../etc/hostname", "etc/hostname"),
 		}, map[string]string{"x": "1"}, 2},
@@ -283,6 +312,11 @@ func TestGlance(t *testing.T) {
 	r.Progress = func(d, t int64) { done, total = d, t }
 	if got, err := extract(t, r, "configs"); err != nil || got["a"] != "1" || done != total {
 		t.Error(got, err, done, total)
+	}
+	r, _ = image(layer("1", "bin/a", "configs -> bin"), layer("2", "c/x", "configs/x")) // which lies in bin
+	r.Glance = func(int, bool) bool { return true }
+	if got, err := extract(t, r, "configs"); err != nil || !cmp.Equal(got, map[string]string{"a": "1", "x": "2"}) {
+		t.Error(got, err)
 	}
 }
 
