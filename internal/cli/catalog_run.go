@@ -85,7 +85,7 @@ func (r *catalogRun) read(ctx context.Context) error {
 	r.tellLabel(index)
 	extracted, err := index.Extract(ctx, r.refs.localDir)
 	if err != nil {
-		return err
+		return r.pathError(index, err)
 	}
 	defer func() {
 		dir, temporary := extracted.Dir, r.refs.localDir == ""
@@ -112,6 +112,17 @@ func (r *catalogRun) indexError(err error) error {
 		err = halfEmpty("argument 1", r.refs.index.String(), err)
 	}
 	return err
+}
+
+// pathError says what helps where --path names what the image does not have.
+func (r *catalogRun) pathError(x *mirror.Index, err error) error {
+	switch {
+	case r.flags.path == "" || !errors.Is(err, mirror.ErrNoCatalog):
+		return err
+	case x.Stated == "":
+		return &hinted{err, "check IMAGE_PATH of --path=IMAGE_PATH:LOCAL_DIR; without --path the image is looked through for a database"}
+	}
+	return &hinted{err, "check IMAGE_PATH of --path=IMAGE_PATH:LOCAL_DIR: the image's label says that its catalog is in " + told(x.Stated) + ", where it is looked for without --path"}
 }
 
 // tellLabel says where the index image keeps its catalog, in oc's words.

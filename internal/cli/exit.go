@@ -274,6 +274,12 @@ func attachedFailed(err error) bool {
 	return ok && e.Op == mirror.OpAttached || errors.Is(err, engine.ErrUnsigned)
 }
 
+// catalogDir reports a directory for a catalog that the user named.
+func catalogDir(err error) bool {
+	e, ok := errors.AsType[*mirror.CatalogDirError](err)
+	return ok && e.Dir != ""
+}
+
 // proxied reports whether it was the proxy that could not be reached.
 func proxied(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
@@ -323,6 +329,8 @@ var hints = []hintRow{
 	{because(remote.Frozen), "ask who runs the registry to end its read-only mode, and run the same command again"},
 	{because(remote.Unnamed), "ECR takes no image whose manifest lacks its mediaType, and adding it would change the digest: have the image built anew with a current tool, or leave it out"},
 	{is(syscall.ENOSPC), "the disk is full: make room and run the same command again; it goes on where it stopped"},
+	{catalogDir, "[name another LOCAL_DIR with --path=IMAGE_PATH:LOCAL_DIR]"},
+	{as[*mirror.CatalogDirError], "name a directory for temporary files that this user may write, with TMPDIR"},
 	{is(syscall.EROFS, kv.ErrReadOnly), "the target is read-only: mount it for writing, or choose another directory"},
 	{says(": not a directory"), "a file lies where a directory is needed: name another directory, or move the file away"},
 	{as[*mirror.NoComponentsError], "[name the repository that the components were mirrored to with --components]"},

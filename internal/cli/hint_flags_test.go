@@ -1,11 +1,15 @@
 package cli
 
 import (
+	"io"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/airbridge-dev/airbridge/internal/oci"
+	"github.com/airbridge-dev/airbridge/internal/repo"
 )
 
 // No hint of the table names a flag that the command does not have, unless it
@@ -50,6 +54,18 @@ func TestHintsOfCommands(t *testing.T) {
 		if unknown := unknownFlags(got, cmd, commands); got != c.want || len(unknown) != c.unknown {
 			t.Errorf("%s: %q is %q with %q that there are not, want %q with %d", c.command, c.hint, got, unknown, c.want, c.unknown)
 		}
+	}
+}
+
+// While a command runs its flags are known, for the hints of reports.
+func TestHintsKnowTheCommand(t *testing.T) {
+	a := &App{Args: []string{"airbridge", "version"}, Stdout: io.Discard, Stderr: io.Discard}
+	if code := a.Run(t.Context()); code != exitDone {
+		t.Fatalf("exit code %d", code)
+	}
+	got := a.hint(&repo.Error{Side: repo.SideSource, Err: oci.ErrManifestUnknown})
+	if want := "check the name and the tag"; got != want {
+		t.Errorf("the hint is %q, want %q", got, want)
 	}
 }
 

@@ -38,7 +38,7 @@ func newExtracted(x *Index, dir string) (*ExtractedCatalog, error) {
 		e.staging, err = os.OpenRoot(e.at.path)
 	}
 	if err != nil {
-		return nil, errors.Join(&CatalogDirError{Dir: dir, Err: err}, e.Close())
+		return nil, errors.Join(e.notWritten(err), e.Close())
 	}
 	return e, nil
 }
@@ -57,7 +57,14 @@ func (e *ExtractedCatalog) makeDir() (err error) {
 	return err
 }
 
-// CatalogDirError says that there is no directory to take a catalog out to.
+func (e *ExtractedCatalog) notWritten(err error) error {
+	if e.own != nil || e.Dir == "" {
+		return &CatalogDirError{Err: err}
+	}
+	return &CatalogDirError{Dir: e.Dir, Err: err}
+}
+
+// CatalogDirError says that a catalog cannot be written to its directory.
 type CatalogDirError struct {
 	Dir string // "" for a temporary one
 	Err error
@@ -66,9 +73,9 @@ type CatalogDirError struct {
 // Error implements error.
 func (e *CatalogDirError) Error() string {
 	if e.Dir == "" {
-		return fmt.Sprintf("making a directory for the catalog: %v", e.Err)
+		return fmt.Sprintf("writing the catalog to a temporary directory: %v", e.Err)
 	}
-	return fmt.Sprintf("making the directory %s for the catalog: %v", e.Dir, e.Err)
+	return fmt.Sprintf("writing the catalog to %s: %v", e.Dir, e.Err)
 }
 
 // Unwrap returns what the system says.
@@ -103,7 +110,7 @@ func (e *ExtractedCatalog) publish() error {
 		return os.Rename(filepath.Join(e.at.path, filepath.FromSlash(name)), target)
 	})
 	if err != nil {
-		return fmt.Errorf("writing the catalog to %s: %w", e.Dir, err)
+		return e.notWritten(err)
 	}
 	if err := errors.Join(e.staging.Close(), e.at.remove()); err != nil {
 		return err

@@ -81,6 +81,9 @@ type Index struct {
 	// slash, or a database. Labelled tells whether the image says so.
 	Path     string
 	Labelled bool
+	// Stated is where its label says that the catalog is, "" without one, also
+	// where another path was asked for.
+	Stated string
 
 	source repo.Source
 	o      IndexOptions
@@ -150,6 +153,9 @@ func (x *Index) locate() {
 		x.Form, x.Path, x.Labelled = CatalogDatabase, database, true
 	default:
 		x.Form, x.Path = CatalogDatabase, "/"
+	}
+	if x.Labelled {
+		x.Stated = x.Path
 	}
 	if x.o.Path != "" {
 		x.Path = x.o.Path
