@@ -27,6 +27,9 @@ type slowSource struct {
 	reached chan struct{} // closed when half of the blob has been sent
 	release chan struct{} // closed by letGo
 
+	near  *fakeRegistry // has the index image that names the image, after catalogOf
+	layer oci.Digest    // of that
+
 	mu    sync.Mutex
 	sent  int64
 	half  int64

@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/airbridge-dev/airbridge/internal/catalog"
+	"github.com/airbridge-dev/airbridge/internal/oci"
 	"github.com/airbridge-dev/airbridge/internal/store/fsys"
 	"github.com/airbridge-dev/airbridge/internal/testkit/crashfs"
 )
@@ -70,5 +74,31 @@ func TestMemoryThatCannotBeWritten(t *testing.T) {
 		if err != nil && n > 1 {
 			t.Error(fmt.Errorf("call %d: %w", n, err))
 		}
+	}
+}
+
+// A run that only looks makes no medium remember anything.
+func TestDryRunRemembersNothing(t *testing.T) {
+	dir := t.TempDir()
+	v2 := filepath.Join(dir, "v2")
+	if err := os.Mkdir(v2, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	remember := func(dryRun bool) int {
+		regs := NewRegistries(RegistriesOptions{To: dir, DryRun: dryRun})
+		if err := regs.Remember(catalog.Memory{Digest: oci.FromBytes(nil)}); err != nil {
+			t.Fatal(err)
+		}
+		entries, err := os.ReadDir(v2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	if n := remember(true); n != 0 {
+		t.Errorf("%d entries after a dry run", n)
+	}
+	if n := remember(false); n == 0 {
+		t.Error("nothing after a run")
 	}
 }
