@@ -3,11 +3,7 @@
 // nothing in them steers the terminal.
 package table
 
-import (
-	"strconv"
-	"strings"
-	"unicode"
-)
+import "strings"
 
 // Table collects rows of cells.
 type Table struct{ rows [][]string }
@@ -63,24 +59,3 @@ func (t *Table) width(row, column int) int {
 	}
 	return most
 }
-
-// Printable shows characters that steer a terminal, or turn the order of what is
-// read, as escapes: what strangers wrote into a label must do neither, nor break
-// a column.
-func Printable(s string) string {
-	if strings.IndexFunc(s, steers) < 0 {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if !steers(r) {
-			b.WriteRune(r)
-			continue
-		}
-		quoted := strconv.QuoteRuneToASCII(r)
-		b.WriteString(quoted[1 : len(quoted)-1])
-	}
-	return b.String()
-}
-
-func steers(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }

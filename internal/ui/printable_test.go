@@ -10,8 +10,8 @@ import (
 func TestMessagesDoNotSteerTheTerminal(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain, übung\n\tindented": "plain, übung\n\tindented",
-		"a\x1b[31mb\x00\r\x7f":     `a\x1b[31mb\x00\x0d\x7f`,
-		"c1 \u009b2J, \u202eright": `c1 \x9b2J, \u202eright`,
+		"a\x1b[31mb\x00\r\x7f":     `a\x1b[31mb\x00\r\x7f`,
+		"c1 \u009b2J, \u202eright": `c1 \u009b2J, \u202eright`,
 	} {
 		if got := Printable(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
