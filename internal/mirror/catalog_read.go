@@ -122,7 +122,7 @@ func FindIndex(ctx context.Context, regs *Registries, at ref.Ref, o IndexOptions
 	}
 	pick := img.Filter(o.Filter, false)
 	if o.Filter.All() {
-		pick = img.Prefer(oci.Platform{OS: "linux", Architecture: "amd64"})
+		pick = img.Prefer(readPlatform)
 	}
 	images, err := img.Read(ctx, src, repo.Target{Tag: at.Tag, Digest: at.Digest}, pick)
 	if several, ok := errors.AsType[*img.SeveralError](err); ok {

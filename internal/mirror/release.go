@@ -11,8 +11,9 @@ import (
 	"github.com/airbridge-dev/airbridge/internal/repo"
 )
 
-// readPlatform is the child that a release of several architectures is read
-// from. Which one hardly matters: all name the same components.
+// readPlatform is the child that a release, or an index image, of several
+// architectures is read from where nothing else is asked for. Which one hardly
+// matters: all name the same components, and as a rule have the same catalog.
 var readPlatform = oci.Platform{OS: "linux", Architecture: "amd64"}
 
 // OpReadRelease is the Op of the errors of ReadRelease.
