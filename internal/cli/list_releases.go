@@ -113,8 +113,12 @@ func (a *App) runListReleases(ctx context.Context, g *globalFlags, f *listReleas
 		return f.show(s, render, nodes, q)
 	}
 	lines := releases.Lines(q.Arch)
-	if lines == nil {
-		return &graph.NotFoundError{Query: q, Archs: releases.Archs()}
+	if len(lines) == 0 {
+		err := error(&graph.NotFoundError{Query: q, Archs: releases.Archs()})
+		if f.lookup.graphFile != "" {
+			err = f.lookup.inFile(err)
+		}
+		return err
 	}
 	return s.show(render, lines, func() string { return linesText(lines, a.columns(f.outputFlags)) })
 }

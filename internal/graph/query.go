@@ -82,6 +82,8 @@ type NotFoundError struct {
 func (e *NotFoundError) Error() string {
 	parts := []string{e.what()}
 	switch {
+	case len(e.Archs) > 0 && e.Query.Version == "":
+		parts = append(parts, "it has some for "+joined(e.Archs))
 	case len(e.Archs) > 0:
 		parts = append(parts, "it has it for "+joined(e.Archs))
 	case len(e.Versions) > 0:
@@ -100,6 +102,8 @@ func (e *NotFoundError) what() string {
 		return fmt.Sprintf("the update graph has no %s in %s", e.Query, strings.Join(e.Looked, ", "))
 	case e.Query.Channel != "":
 		return fmt.Sprintf("the update graph has no releases in the channel %s", e.Query)
+	case e.Query.Version == "":
+		return "the update graph has no releases for " + e.Query.Arch.String()
 	}
 	return fmt.Sprintf("the update graph has no %s", e.Query)
 }

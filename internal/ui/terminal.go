@@ -67,15 +67,18 @@ func (u *UI) Report(event string, value any) {
 	u.json(map[string]any{"event": event, "report": value})
 }
 
+// list keeps an empty list from being null in JSON, which programs cannot walk.
+func list(some []string) []string { return append([]string{}, some...) }
+
 func (u *UI) jsonEvent(e engine.Event) {
 	fields := map[string]any{"destination": e.Target.Place.String(), "digest": e.Desc.Digest.String(), "size": e.Desc.Size}
 	switch e.Kind {
 	case engine.BlobDone:
 		fields["event"], fields["outcome"] = "blob", e.Outcome.String()
 	case engine.ManifestDone:
-		fields["event"], fields["tags"] = "manifest", e.Target.Tags
+		fields["event"], fields["tags"] = "manifest", list(e.Target.Tags)
 	case engine.ImagePresent:
-		fields = map[string]any{"event": "present", "source": e.Item.Source.String(), "destination": e.Target.Place.String(), "digest": e.Item.Root.String(), "tags": e.Target.Tags}
+		fields = map[string]any{"event": "present", "source": e.Item.Source.String(), "destination": e.Target.Place.String(), "digest": e.Item.Root.String(), "tags": list(e.Target.Tags)}
 	case engine.ImageFailed:
 		fields = map[string]any{"event": "failed", "message": e.Err.Error()}
 		if e.Item != nil { // nil where it could not be planned

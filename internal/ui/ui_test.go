@@ -135,7 +135,9 @@ func TestJSONEvents(t *testing.T) {
 	u.Info("hello")
 	u.Event(engine.Event{Kind: engine.BlobDone, Item: item, Target: to, Desc: blob, Outcome: repo.Mounted})
 	u.Event(engine.Event{Kind: engine.ManifestDone, Item: item, Target: to, Desc: blob})
+	u.Event(engine.Event{Kind: engine.ManifestDone, Item: item, Target: plan.Target{Place: to.Place}, Desc: blob})
 	u.Event(engine.Event{Kind: engine.ImagePresent, Item: item, Target: to})
+	u.Event(engine.Event{Kind: engine.ImagePresent, Item: item, Target: plan.Target{Place: to.Place}})
 	u.Event(engine.Event{Kind: engine.ImageFailed, Item: item, Err: errors.New("bad")})
 	u.Event(engine.Event{Kind: engine.ImageFailed, Err: errors.New("not planned")})
 	u.Event(engine.Event{Kind: engine.BlobBytes, Item: item, Bytes: 5})
@@ -149,12 +151,15 @@ func TestJSONEvents(t *testing.T) {
 		if e["time"] == nil {
 			t.Errorf("no time in %s", line)
 		}
+		if tags, some := e["tags"]; some && tags == nil {
+			t.Errorf("tags are no list in %s", line)
+		}
 		kinds = append(kinds, e["event"].(string))
 	}
-	if got := strings.Join(kinds, " "); got != "info blob manifest present failed failed checkpoint" {
+	if got := strings.Join(kinds, " "); got != "info blob manifest manifest present present failed failed checkpoint" {
 		t.Errorf("events %s", got)
 	}
-	if strings.Count(out.String(), "sha256:") != 4 {
+	if strings.Count(out.String(), "sha256:") != 6 {
 		t.Errorf("standard output keeps oc's lines, got %q", out)
 	}
 }
