@@ -109,3 +109,22 @@ func TestManifestsDir(t *testing.T) {
 		}
 	}
 }
+
+// An index image in the mirror is served from a medium where it lies at its place
+// there. That it is called what it was called outside is no sign of that.
+func TestNamingIsServed(t *testing.T) {
+	n := catalog.Naming{Index: ref.MustParse("m.io/a/b/c:v1"), Dest: ref.MustParse("m.io"), Max: 2}
+	for on, want := range map[string]bool{
+		"file://a/b/c:v1":             true,
+		"file://a/b:v1":               false,
+		"registry.redhat.io/a/b/c:v1": false,
+	} {
+		if got := n.IsServed(ref.MustParse(on)); got != want {
+			t.Errorf("%s: %v", on, got)
+		}
+	}
+	n.Max = 0 // a run pushes it there
+	if n.IsServed(ref.MustParse("file://a/b/c:v1")) {
+		t.Error("what a run pushed is taken for a medium")
+	}
+}

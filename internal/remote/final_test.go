@@ -2,7 +2,9 @@ package remote
 
 import (
 	"net/http"
+	"slices"
 	"testing"
+	"time"
 )
 
 // A refusal is final only where asking again is asking the same, and the token
@@ -40,5 +42,21 @@ func TestFinalRefusals(t *testing.T) {
 	}
 	if (*token)(nil).final(said, push("a/b")) {
 		t.Error("no token at all is asked for")
+	}
+}
+
+// What a token grants of other things is not granted in a repository, whatever
+// they are called.
+func TestGrantedInARepository(t *testing.T) {
+	const list = `{"access":[{"type":"registry","name":"a/b","actions":["delete"]},{"type":"repository","name":"a","actions":["push"]},` +
+		`{"type":"repository","name":"a/b","actions":["pull","pull"]}]}`
+	c := New(Options{Now: func() time.Time { return time.Unix(1000, 0) }})
+	h := c.host("r.example")
+	h.cache[push("a/b").key()] = &token{header: "Bearer " + token3(list), expires: time.Unix(2000, 0)}
+	if got, told := h.granted("a/b"); !told || !slices.Equal(got, []string{"pull"}) {
+		t.Errorf("%v, %v", got, told)
+	}
+	if got, told := h.granted("a"); told {
+		t.Errorf("of a repository without a token: %v", got)
 	}
 }

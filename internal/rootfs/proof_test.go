@@ -78,6 +78,13 @@ func TestWrites(t *testing.T) {
 			5,
 		},
 		{
+			"over a link that goes down and up to the path", "d/z",
+			[][]byte{layer("1", "x -> y/../z", "y -> /d/e"), layer("2", "d/e/f", "d/z/a"), layer("3", "d/z/c")},
+			[][]string{nil, nil, {"/x/c"}},
+			map[string]string{"a": "2", "c": "3"},
+			5,
+		},
+		{
 			"over a link of a skipped layer", "configs",
 			[][]byte{layer("1", "opt/l -> /configs"), files, layer("3", "configs/c")},
 			[][]string{{"/opt"}, nil, {"/opt/l/c"}},
