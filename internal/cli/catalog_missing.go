@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
+	"syscall"
 
 	"github.com/airbridge-dev/airbridge/internal/cluster"
 	"github.com/airbridge-dev/airbridge/internal/mirror"
 	"github.com/airbridge-dev/airbridge/internal/ref"
 	"github.com/airbridge-dev/airbridge/internal/remote"
+	"github.com/airbridge-dev/airbridge/internal/repo"
 )
 
 // end tells what came of the run, and what to do next. The error says that
@@ -90,6 +93,9 @@ func (r *catalogRun) advise(o *mirror.CatalogOutcome, cause error) {
 	if o.Partly() && !r.flags.continueSet {
 		o.Hint += "; the other images are copied now with --continue-on-error"
 	}
+	if o.Untouched() && unanswered(worst) {
+		o.Hint += fmt.Sprintf("; argument 2 names it, %q: if that is wrong, run the same command with the right one, since the manifests and the list name it too", r.refs.dest)
+	}
 	switch {
 	case o.Renames():
 		o.Command = r.sameCommand(worst)
@@ -103,6 +109,12 @@ func (r *catalogRun) advise(o *mirror.CatalogOutcome, cause error) {
 			o.Directory = absolute(r.dirs.to)
 		}
 	}
+}
+
+// unanswered reports a destination that nothing was heard of.
+func unanswered(err error) bool {
+	e, ok := errors.AsType[*repo.Error](err)
+	return ok && e.Side == repo.SideDestination && (errors.Is(err, syscall.ECONNREFUSED) || as[*net.DNSError](err)) && !proxied(err)
 }
 
 // sameCommand is the command line once more, for names that a registry takes
