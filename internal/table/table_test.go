@@ -179,3 +179,21 @@ a/very/long/name/of/a/repository
 		t.Errorf("got\n%s", got)
 	}
 }
+
+// Cells of strangers steer no terminal in a listing either.
+func TestListingIsPrintable(t *testing.T) {
+	l := table.NewListing(1, table.Column{Title: "NAME"})
+	l.Row("a\x1b[2J")
+	if got := l.Text(0); got != "NAME\na\\x1b[2J\n" {
+		t.Errorf("%q", got)
+	}
+}
+
+// A word goes onto a line where it fits with the blank before it.
+func TestBreakCountsTheBlank(t *testing.T) {
+	for columns, want := range map[int]string{5: "ab cd", 4: "ab/cd"} {
+		if got := strings.Join(table.Break("ab cd", columns), "/"); got != want {
+			t.Errorf("%d columns: %q", columns, got)
+		}
+	}
+}
