@@ -46,7 +46,7 @@ func unpackEntry(t *testing.T, root *os.Root, line, text string) {
 	if isRemoval {
 		name = path.Join(path.Dir(name), removed)
 	}
-	if info, found := root.Lstat(name); found == nil && !(isDir && info.IsDir()) {
+	if info, found := root.Lstat(name); found == nil && (!isDir || !info.IsDir()) {
 		err = errors.Join(err, root.RemoveAll(name))
 	}
 	switch {
