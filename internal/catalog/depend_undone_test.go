@@ -23,11 +23,13 @@ func TestDependencyChoicesTakenBack(t *testing.T) {
 	}{
 		"met besides": {
 			[]pkg{app("app", needsPackage("lib", "")+","+api("olm.gvk.required", "One")), app("lib", one), app("a", one)},
-			"app", "app[s*: 1] lib[s*: 1]", []string{"package lib is added, because bundle app.v1.0.0 needs package lib"},
+			"app", "app[s*: 1] lib[s*: 1]",
+			[]string{"package lib is added, because bundle app.v1.0.0 needs package lib"},
 		},
 		"a package that was new": {
 			[]pkg{app("app", needsPackage("torn", "3.0.0")+","+api("olm.gvk.required", "One")), torn, app("a", one+","+api("olm.gvk.required", "Far")), app("y", one)},
-			"app", "app[s*: 1] torn[s*: 3] y[s*: 1]", []string{
+			"app", "app[s*: 1] torn[s*: 3] y[s*: 1]",
+			[]string{
 				"package torn is added, because bundle app.v1.0.0 needs package torn in a version 3.0.0",
 				"package y is added, because bundle app.v1.0.0 needs the API One.v1.g.io",
 			},

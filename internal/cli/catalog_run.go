@@ -201,6 +201,8 @@ func (r *catalogRun) copyCatalog(ctx context.Context) error {
 	}
 	if rerr := r.remember(result); err == nil {
 		err = rerr
+	} else if rerr != nil {
+		r.ui.Warn("%v", rerr)
 	}
 	if f.dryRun && err == nil {
 		return r.end(r.run.Unread(), nil)
