@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -149,24 +148,11 @@ func (s *shelf) channel(name string) (*Channel, error) {
 // nearest returns the names that look most like one that does not exist: those
 // that contain it or that it contains, then those with few different letters.
 func nearest(name string, names []string) []string {
-	type near struct {
-		name string
-		far  int
-	}
-	var found []near
-	for _, n := range names {
+	return spelling.Nearest(names, 5, func(n string) (int, bool) {
 		far := spelling.Distance(name, n)
 		if strings.Contains(n, name) || strings.Contains(name, n) {
 			far = 0
 		}
-		if far <= max(2, len(name)/3) {
-			found = append(found, near{n, far})
-		}
-	}
-	slices.SortStableFunc(found, func(a, b near) int { return cmp.Compare(a.far, b.far) })
-	var out []string
-	for _, n := range found[:min(len(found), 5)] {
-		out = append(out, n.name)
-	}
-	return out
+		return far, far <= max(2, len(name)/3)
+	})
 }

@@ -1,9 +1,7 @@
 package cli
 
 import (
-	"cmp"
 	"errors"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -33,24 +31,18 @@ func flagMistake(cmd *cobra.Command, err error) error {
 // likelyFlags is a hint with the flags of a command that are spelled much like a
 // name or begin with it.
 func likelyFlags(cmd *cobra.Command, name string) string {
-	type candidate struct {
-		name string
-		far  int
-	}
-	var found []candidate
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		far := spelling.Distance(name, f.Name)
-		if !f.Hidden && f.Deprecated == "" && (far <= 1+len(name)/5 || strings.HasPrefix(f.Name, name)) {
-			found = append(found, candidate{"--" + f.Name, far})
+	var flags []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { // in the order of the alphabet
+		if !f.Hidden && f.Deprecated == "" {
+			flags = append(flags, f.Name)
 		}
 	})
-	if len(found) == 0 {
+	names := spelling.Nearest(flags, 3, func(flag string) (int, bool) {
+		far := spelling.Distance(name, flag)
+		return far, far <= 1+len(name)/5 || strings.HasPrefix(flag, name)
+	})
+	if len(names) == 0 {
 		return "see " + cmd.CommandPath() + " --help for the flags that there are"
 	}
-	slices.SortFunc(found, func(a, b candidate) int { return cmp.Or(cmp.Compare(a.far, b.far), cmp.Compare(a.name, b.name)) })
-	names := []string{}
-	for _, c := range found[:min(len(found), 3)] {
-		names = append(names, c.name)
-	}
-	return "did you mean " + strings.Join(names, ", ") + "?"
+	return "did you mean --" + strings.Join(names, ", --") + "?"
 }

@@ -75,11 +75,7 @@ const maxNamed = 4
 
 // nearestChannels chooses from names those that look most like a channel.
 func nearestChannels(channel string, names []string) []string {
-	out := slices.Clone(names)
-	slices.SortStableFunc(out, func(a, b string) int {
-		return cmp.Compare(spelling.Distance(channel, a), spelling.Distance(channel, b))
-	})
-	out = out[:min(len(out), maxNamed)]
+	out := spelling.Nearest(names, maxNamed, func(name string) (int, bool) { return spelling.Distance(channel, name), true })
 	slices.SortFunc(out, compareChannels)
 	return out
 }

@@ -2,6 +2,27 @@
 // about a name that does not exist can propose those that do.
 package spelling
 
+import (
+	"cmp"
+	"slices"
+)
+
+// Nearest returns at most so many of some names, the nearest first, and those that
+// are equally near as they come. far tells how far one is, and whether it is near
+// enough to be proposed.
+func Nearest(names []string, most int, far func(name string) (distance int, near bool)) []string {
+	distances := map[string]int{}
+	var out []string
+	for _, name := range names {
+		if distance, near := far(name); near {
+			distances[name] = distance
+			out = append(out, name)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b string) int { return cmp.Compare(distances[a], distances[b]) })
+	return out[:min(len(out), most)]
+}
+
 // maxDistance bounds the names that are compared letter by letter, in bytes.
 const maxDistance = 200
 
