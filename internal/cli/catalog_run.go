@@ -128,7 +128,7 @@ func (r *catalogRun) pathError(x *mirror.Index, err error) error {
 // tellLabel says where the index image keeps its catalog, in oc's words.
 func (r *catalogRun) tellLabel(x *mirror.Index) {
 	switch {
-	case r.flags.path != "" || !x.Labelled:
+	case r.flags.path != "" || x.Stated == "":
 	case x.Form == mirror.CatalogFiles:
 		r.ui.Result(fmt.Sprintf("src image has index label for declarative configs path: %s\n", told(x.Path)))
 	default:

@@ -173,9 +173,12 @@ func (f *listReleasesFlags) show(s *session, render renderer, nodes []graph.Node
 	for i, n := range nodes {
 		list[i] = releaseListing{n.Version, n.Payload.String(), append([]string{}, n.Channels...)}
 	}
-	text, whole := releasesText(list, s.app.columns(f.outputFlags))
-	err := s.show(render, list, func() string { return text })
-	if render == nil && !whole {
+	whole := true
+	err := s.show(render, list, func() (text string) {
+		text, whole = releasesText(list, s.app.columns(f.outputFlags))
+		return text
+	})
+	if !whole {
 		s.ui.Info("the terminal is too narrow for the pull specs: -o wide and -o json have them")
 	}
 	return err

@@ -76,7 +76,7 @@ func writeIn(files fsys.FS, name string, content []byte) error {
 		return err
 	}
 	temporary := path.Join(dir, ".tmp-"+rand.Text())
-	if err := writeNew(files, temporary, content); err != nil {
+	if err := fsys.WriteFile(files, temporary, os.O_EXCL, content); err != nil {
 		return errors.Join(err, files.Remove(temporary))
 	}
 	if err := files.Rename(temporary, name); err != nil {
@@ -87,18 +87,6 @@ func writeIn(files fsys.FS, name string, content []byte) error {
 			return err
 		}
 	}
-}
-
-func writeNew(files fsys.FS, name string, content []byte) error {
-	f, err := files.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(content)
-	if err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
 }
 
 // OCDestination is where the document has catalogs written on a medium.

@@ -1,6 +1,7 @@
 package mirror
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -78,12 +79,9 @@ type Index struct {
 	Image *img.Image  // the one of its platform
 	Form  CatalogForm // by its label
 	// Path is where the catalog is in the image: a directory, ending in a
-	// slash, or a database. Labelled tells whether the image says so.
-	Path     string
-	Labelled bool
-	// Stated is where its label says that the catalog is, "" without one, also
-	// where another path was asked for.
-	Stated string
+	// slash, or a database. Stated is where the image's label says that it is, also
+	// where another path was asked for; "" without one.
+	Path, Stated string
 
 	source repo.Source
 	o      IndexOptions
@@ -148,18 +146,13 @@ func (x *Index) locate() {
 	}
 	switch configs, database := labels[catalog.LabelConfigs], labels[catalog.LabelDatabase]; {
 	case configs != "":
-		x.Form, x.Path, x.Labelled = CatalogFiles, strings.TrimSuffix(configs, "/")+"/", true
+		x.Form, x.Stated = CatalogFiles, strings.TrimSuffix(configs, "/")+"/"
 	case database != "":
-		x.Form, x.Path, x.Labelled = CatalogDatabase, database, true
+		x.Form, x.Stated = CatalogDatabase, database
 	default:
-		x.Form, x.Path = CatalogDatabase, "/"
+		x.Form = CatalogDatabase
 	}
-	if x.Labelled {
-		x.Stated = x.Path
-	}
-	if x.o.Path != "" {
-		x.Path = x.o.Path
-	}
+	x.Path = cmp.Or(x.o.Path, x.Stated, "/")
 }
 
 // Extract takes the catalog out of the image, into a directory that is made if
@@ -214,7 +207,7 @@ func (x *Index) reader(spool *Spool) *rootfs.Reader {
 	case x.Form == CatalogFiles: // a database is one file: what lies below it is not read
 		r.Writes = layerWrites(x.Image)
 	}
-	if !x.Labelled && x.o.Path == "" {
+	if x.Stated == "" && x.o.Path == "" {
 		r.Keep = isDatabase
 	}
 	return r

@@ -7,7 +7,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/airbridge-dev/airbridge/internal/imagelist"
@@ -49,9 +48,12 @@ func (r *CatalogRetry) mapping() string { return filepath.Join(r.dir, path.Base(
 // within reports whether a list has all lines of another. It has more where a run
 // was killed between the report, which is written first, and the list.
 func within(some, all []byte) bool {
-	have := strings.Split(string(all), "\n")
+	have := map[string]bool{}
+	for line := range strings.SplitSeq(string(all), "\n") {
+		have[line] = true
+	}
 	for line := range strings.Lines(string(some)) {
-		if !slices.Contains(have, strings.TrimSuffix(line, "\n")) {
+		if !have[strings.TrimSuffix(line, "\n")] {
 			return false
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/airbridge-dev/airbridge/internal/store/fsys"
@@ -93,8 +92,5 @@ func sweepTemporary(parent string) {
 
 // isTemporary knows the names that newTemporary gives.
 func isTemporary(name string) bool {
-	number, ours := strings.CutPrefix(strings.TrimPrefix(name, "."), temporaryName)
-	number, ended := strings.CutSuffix(number, temporaryEnd)
-	_, err := strconv.ParseUint(number, 10, 32)
-	return ours && ended && err == nil
+	return numbered(strings.TrimPrefix(name, "."), temporaryName, temporaryEnd)
 }

@@ -57,14 +57,22 @@ func sweep(dir string) {
 		return // writing says why
 	}
 	for _, e := range entries {
-		number, ours := strings.CutPrefix(e.Name(), unfinished)
-		if _, err := strconv.ParseUint(number, 10, 32); !ours || err != nil {
+		if !numbered(e.Name(), unfinished, "") {
 			continue
 		}
 		if info, err := e.Info(); err == nil && unchanged(info) {
 			removeUnheld(filepath.Join(dir, e.Name()))
 		}
 	}
+}
+
+// numbered reports whether a name is one that os.CreateTemp or os.MkdirTemp made,
+// with a number between two texts.
+func numbered(name, before, after string) bool {
+	number, begins := strings.CutPrefix(name, before)
+	number, ends := strings.CutSuffix(number, after)
+	_, err := strconv.ParseUint(number, 10, 32)
+	return begins && ends && err == nil
 }
 
 // unchanged reports whether a file has the mode of one that is being written. Others

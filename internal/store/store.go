@@ -88,7 +88,7 @@ func writeFormat(f fsys.FS, content format) error {
 		return err
 	}
 	const draft = formatName + ".new"
-	if err := writeFile(f, draft, append(text, '\n')); err != nil {
+	if err := fsys.WriteFile(f, draft, os.O_TRUNC, append(text, '\n')); err != nil {
 		return err
 	}
 	if err := f.Rename(draft, formatName); err != nil {
@@ -98,18 +98,6 @@ func writeFormat(f fsys.FS, content format) error {
 		return err
 	}
 	return f.SyncDir(".")
-}
-
-func writeFile(f fsys.FS, name string, content []byte) error {
-	w, err := f.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(content)
-	if err == nil {
-		err = w.Sync()
-	}
-	return errors.Join(err, w.Close())
 }
 
 func readFormat(f fsys.FS) (format, error) {
@@ -156,7 +144,7 @@ func Open(f fsys.FS, holder string) (*Store, error) {
 	}
 	// Who holds the lock is information only: a full disk must not keep those
 	// out who want to make room.
-	_ = writeFile(f, lockName, []byte(holder+"\n"))
+	_ = fsys.WriteFile(f, lockName, os.O_TRUNC, []byte(holder+"\n"))
 	s, err := open(f, kv.LogOptions{Dir: factsDir})
 	if err != nil {
 		return nil, errors.Join(err, held.Close())
